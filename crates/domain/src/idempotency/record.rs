@@ -1,0 +1,518 @@
+//! The record of a key, and the rules by which a locked record decides.
+//!
+//! Pure: the adapter loads a record under its row lock, asks here, and saves. Time comes in as
+//! the store's own clock.
+
+use std::mem::discriminant;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::{Fingerprint, RecordId, SettledAnswer, StoredAnswer};
+use crate::account::RequestId;
+use crate::payment::PaymentId;
+
+/// Counts the owners of a record; a write under an older number changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fence(pub i64);
+
+impl Fence {
+    /// The number of whoever inserted the record.
+    pub const FIRST: Self = Self(1);
+
+    /// The number of the next owner.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// Counts how often an expired key was reused for a new request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(pub i32);
+
+impl Generation {
+    /// The first request under a key.
+    pub const FIRST: Self = Self(1);
+
+    /// The request after an expiry.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// What an expired key does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterExpiry {
+    /// It is refused: an expired key never silently pays again.
+    Refuse,
+    /// It names a new request.
+    Reuse,
+}
+
+/// What a key has come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordState {
+    /// Somebody works on it while the lease lasts; after it, the owner counts as dead.
+    Running {
+        /// End of the lease.
+        lease_until: OffsetDateTime,
+    },
+    /// Unsettled and left for its client's next try.
+    Open {
+        /// When recovery takes it instead.
+        until: OffsetDateTime,
+    },
+    /// Accepted, for the recovery worker to pay.
+    Queued {
+        /// When it is due.
+        due_at: OffsetDateTime,
+    },
+    /// The gateway's outcome is unknown; the recovery worker finds out.
+    Unknown {
+        /// When it is looked at next.
+        due_at: OffsetDateTime,
+    },
+    /// Unknown past the policy limit; an operator decides.
+    InReview,
+    /// Final.
+    Settled(Settlement),
+    /// Final, and its stored answer is gone; the key is only remembered.
+    Purged {
+        /// When the answer stopped being replayed.
+        expired_at: OffsetDateTime,
+    },
+}
+
+/// A final answer and how long it lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// What is replayed.
+    pub answer: StoredAnswer,
+    /// When it was stored.
+    pub settled_at: OffsetDateTime,
+    /// When it stops being replayed.
+    pub expires_at: OffsetDateTime,
+}
+
+/// Remembers one key of one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyRecord {
+    /// Account, key space and key.
+    pub id: RecordId,
+    /// Which use of the key.
+    pub generation: Generation,
+    /// The payment of this generation.
+    pub payment_id: PaymentId,
+    /// What the first request asked for.
+    pub fingerprint: Fingerprint,
+    /// The first request.
+    pub request_id: RequestId,
+    /// The current owner's number.
+    pub fence: Fence,
+    /// What it has come to.
+    pub state: RecordState,
+    /// When the key was first seen.
+    pub first_seen_at: OffsetDateTime,
+    /// When the key was last seen.
+    pub last_seen_at: OffsetDateTime,
+}
+
+/// What a request brings to a record that is already there.
+#[derive(Debug, Clone)]
+pub struct ClaimTerms<'a> {
+    /// What is asked for now.
+    pub fingerprint: &'a Fingerprint,
+    /// The id that the request's own payment would have.
+    pub candidate: PaymentId,
+    /// The request.
+    pub request_id: &'a RequestId,
+    /// How long an owner may work without a sign of life.
+    pub lease: Duration,
+    /// What an expired key does.
+    pub after_expiry: AfterExpiry,
+    /// Whether this instance may work on the record's payment: false when another gateway has it.
+    pub may_take_over: bool,
+}
+
+/// What a locked record decides about a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// This very request owns it already: its first answer was lost with the connection.
+    AlreadyOurs,
+    /// The owner is dead, or left it to its client: the same payment, the next fence.
+    TakenOver,
+    /// The key expired and is reused: a new payment, the next generation and fence.
+    NextGeneration,
+    /// The stored answer.
+    Replay(SettledAnswer),
+    /// Another request under the same key.
+    Mismatch,
+    /// Somebody works on it.
+    InUse {
+        /// What is left of the lease.
+        lease_left: Duration,
+    },
+    /// Nobody works on it now, and it is not this request's to take: queued, unknown, in review.
+    Pending,
+    /// Final, and not replayed any more.
+    Expired,
+    /// Its fingerprint was made by a rule that this build does not know.
+    UnknownFingerprintVersion,
+}
+
+/// Another owner has taken over; whatever it made of the record stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("another owner has taken over")]
+pub struct FenceLost;
+
+impl IdempotencyRecord {
+    /// Decides about a further request, in this order: settled and expired, other fingerprint,
+    /// settled, lease alive, lease dead or left open, pending. Changes itself when it is taken.
+    pub fn claim_again(&mut self, terms: &ClaimTerms<'_>, now: OffsetDateTime) -> Claim {
+        self.last_seen_at = self.last_seen_at.max(now);
+        if self.is_expired(now) {
+            return match terms.after_expiry {
+                AfterExpiry::Refuse => Claim::Expired,
+                AfterExpiry::Reuse => self.reuse(terms, now),
+            };
+        }
+        if !self.fingerprint.is_comparable() {
+            return Claim::UnknownFingerprintVersion;
+        }
+        if self.fingerprint != *terms.fingerprint {
+            return Claim::Mismatch;
+        }
+        match &self.state {
+            RecordState::Settled(settlement) => Claim::Replay(SettledAnswer {
+                answer: settlement.answer.clone(),
+                expires_at: settlement.expires_at,
+                request_id: self.request_id.clone(),
+            }),
+            RecordState::Running { .. } if self.is_own_opening(terms) => {
+                self.take_lease(terms.lease, now);
+                Claim::AlreadyOurs
+            }
+            RecordState::Running { lease_until } if *lease_until > now => {
+                Claim::InUse { lease_left: (*lease_until - now).try_into().unwrap_or_default() }
+            }
+            RecordState::Running { .. } | RecordState::Open { .. } if terms.may_take_over => {
+                self.fence = self.fence.next();
+                self.take_lease(terms.lease, now);
+                Claim::TakenOver
+            }
+            RecordState::Running { .. }
+            | RecordState::Open { .. }
+            | RecordState::Queued { .. }
+            | RecordState::Unknown { .. }
+            | RecordState::InReview
+            | RecordState::Purged { .. } => Claim::Pending,
+        }
+    }
+
+    /// Whether its answer is final and no longer replayed, by the stored time.
+    pub fn is_expired(&self, now: OffsetDateTime) -> bool {
+        match &self.state {
+            RecordState::Settled(settlement) => settlement.expires_at <= now,
+            RecordState::Purged { .. } => true,
+            RecordState::Running { .. }
+            | RecordState::Open { .. }
+            | RecordState::Queued { .. }
+            | RecordState::Unknown { .. }
+            | RecordState::InReview => false,
+        }
+    }
+
+    /// Renews the lease before a send.
+    pub fn renew(
+        &mut self,
+        fence: Fence,
+        lease: Duration,
+        now: OffsetDateTime,
+    ) -> Result<(), FenceLost> {
+        self.check_owner(fence)?;
+        self.take_lease(lease, now);
+        Ok(())
+    }
+
+    /// Gives the record up unsettled. Doing so again under the same fence changes nothing.
+    pub fn hand_over(&mut self, fence: Fence, to: RecordState) -> Result<(), FenceLost> {
+        if self.fence == fence && discriminant(&self.state) == discriminant(&to) {
+            return Ok(());
+        }
+        self.check_owner(fence)?;
+        self.state = to;
+        Ok(())
+    }
+
+    /// Stores the final answer. Settling again under the same fence changes nothing and returns
+    /// what was stored: the first commit's outcome may have been lost.
+    pub fn settle(
+        &mut self,
+        fence: Fence,
+        answer: StoredAnswer,
+        retention: Duration,
+        now: OffsetDateTime,
+    ) -> Result<SettledAnswer, FenceLost> {
+        let settlement = match &self.state {
+            RecordState::Settled(settlement) if self.fence == fence => settlement.clone(),
+            _ => {
+                self.check_owner(fence)?;
+                Settlement { answer, settled_at: now, expires_at: now + retention }
+            }
+        };
+        self.state = RecordState::Settled(settlement.clone());
+        Ok(SettledAnswer {
+            answer: settlement.answer,
+            expires_at: settlement.expires_at,
+            request_id: self.request_id.clone(),
+        })
+    }
+
+    fn check_owner(&self, fence: Fence) -> Result<(), FenceLost> {
+        match self.state {
+            RecordState::Running { .. } if self.fence == fence => Ok(()),
+            _ => Err(FenceLost),
+        }
+    }
+
+    fn is_own_opening(&self, terms: &ClaimTerms<'_>) -> bool {
+        self.payment_id == terms.candidate && self.fence == Fence::FIRST
+    }
+
+    fn take_lease(&mut self, lease: Duration, now: OffsetDateTime) {
+        self.state = RecordState::Running { lease_until: now + lease };
+    }
+
+    fn reuse(&mut self, terms: &ClaimTerms<'_>, now: OffsetDateTime) -> Claim {
+        self.generation = self.generation.next();
+        self.payment_id = terms.candidate;
+        self.fingerprint = terms.fingerprint.clone();
+        self.request_id = terms.request_id.clone();
+        self.fence = self.fence.next();
+        self.take_lease(terms.lease, now);
+        Claim::NextGeneration
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::idempotency::{Field, KeySpace};
+    use crate::payment::PaymentId;
+    use time::macros::datetime;
+    use uuid::Uuid;
+
+    const NOW: OffsetDateTime = datetime!(2026-01-01 12:00 UTC);
+    const LEASE: Duration = Duration::from_secs(20);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn fingerprint(amount: &str) -> Fingerprint {
+        Fingerprint::of(&[Field { name: "amount", value: Some(amount.to_owned()) }])
+    }
+
+    fn running() -> IdempotencyRecord {
+        IdempotencyRecord {
+            id: RecordId {
+                account: "default".parse().expect("valid"),
+                space: KeySpace::Key,
+                key: "k".parse().expect("valid"),
+            },
+            generation: Generation::FIRST,
+            payment_id: PaymentId(Uuid::from_u128(1)),
+            fingerprint: fingerprint("1"),
+            request_id: "first".parse().expect("valid"),
+            fence: Fence::FIRST,
+            state: RecordState::Running { lease_until: NOW + LEASE },
+            first_seen_at: NOW,
+            last_seen_at: NOW,
+        }
+    }
+
+    fn answer(body: &str) -> StoredAnswer {
+        StoredAnswer {
+            status: 201,
+            content_type: "application/json".to_owned(),
+            location: None,
+            body: body.into(),
+        }
+    }
+
+    fn settled() -> IdempotencyRecord {
+        let mut record = running();
+        record.settle(Fence::FIRST, answer("paid"), DAY, NOW).expect("the owner settles");
+        record
+    }
+
+    struct Request {
+        fingerprint: Fingerprint,
+        request_id: RequestId,
+        after_expiry: AfterExpiry,
+        may_take_over: bool,
+    }
+
+    fn request(amount: &str) -> Request {
+        Request {
+            fingerprint: fingerprint(amount),
+            request_id: "second".parse().expect("valid"),
+            after_expiry: AfterExpiry::Refuse,
+            may_take_over: true,
+        }
+    }
+
+    impl Request {
+        fn claim(&self, record: &mut IdempotencyRecord, at: OffsetDateTime) -> Claim {
+            self.claim_as(record, at, 2)
+        }
+
+        fn claim_as(&self, record: &mut IdempotencyRecord, at: OffsetDateTime, id: u128) -> Claim {
+            let terms = ClaimTerms {
+                fingerprint: &self.fingerprint,
+                candidate: PaymentId(Uuid::from_u128(id)),
+                request_id: &self.request_id,
+                lease: LEASE,
+                after_expiry: self.after_expiry,
+                may_take_over: self.may_take_over,
+            };
+            record.claim_again(&terms, at)
+        }
+    }
+
+    #[test]
+    fn a_live_lease_is_in_use_and_a_dead_one_is_taken_over_under_the_next_fence() {
+        let mut record = running();
+        let half = NOW + LEASE / 2;
+        assert_eq!(request("1").claim(&mut record, half), Claim::InUse { lease_left: LEASE / 2 });
+        assert_eq!(record.fence, Fence(1));
+
+        let end = NOW + LEASE;
+        assert_eq!(request("1").claim(&mut record, end), Claim::TakenOver);
+        assert_eq!(record.fence, Fence(2));
+        assert_eq!(record.state, RecordState::Running { lease_until: end + LEASE });
+        assert_eq!(record.payment_id, PaymentId(Uuid::from_u128(1)), "the same payment");
+    }
+
+    #[test]
+    fn the_opening_request_finds_its_own_record_again_after_a_lost_commit() {
+        let mut record = running();
+        assert_eq!(request("1").claim_as(&mut record, NOW, 1), Claim::AlreadyOurs);
+        record.fence = Fence(2);
+        assert!(matches!(request("1").claim_as(&mut record, NOW, 1), Claim::InUse { .. }));
+    }
+
+    #[test]
+    fn a_payment_at_another_gateway_is_never_taken_over() {
+        let mut record = running();
+        let elsewhere = Request { may_take_over: false, ..request("1") };
+        assert_eq!(elsewhere.claim(&mut record, NOW + DAY), Claim::Pending);
+        assert_eq!(record.fence, Fence(1));
+    }
+
+    #[test]
+    fn another_request_is_a_mismatch_while_running_and_after() {
+        for mut record in [running(), settled()] {
+            assert_eq!(request("2").claim(&mut record, NOW), Claim::Mismatch);
+        }
+    }
+
+    #[test]
+    fn an_unknown_fingerprint_rule_is_never_called_a_mismatch() {
+        let mut record = running();
+        record.fingerprint.version = Fingerprint::CURRENT_VERSION + 1;
+        assert_eq!(request("1").claim(&mut record, NOW), Claim::UnknownFingerprintVersion);
+    }
+
+    #[test]
+    fn a_settled_answer_is_replayed_until_it_expires_and_then_refused() {
+        let mut record = settled();
+        let replay = request("1").claim(&mut record, NOW + DAY / 2);
+        let Claim::Replay(settled) = replay else { panic!("{replay:?}") };
+        assert_eq!(settled.answer, answer("paid"));
+        assert_eq!(settled.request_id.as_str(), "first");
+        assert_eq!(request("1").claim(&mut record, NOW + DAY), Claim::Expired);
+        assert_eq!(request("2").claim(&mut record, NOW + DAY), Claim::Expired, "before mismatch");
+    }
+
+    #[test]
+    fn an_expired_key_is_a_new_request_only_where_reuse_is_configured() {
+        let reuse = Request { after_expiry: AfterExpiry::Reuse, ..request("2") };
+        let mut record = settled();
+        assert_eq!(reuse.claim(&mut record, NOW + DAY), Claim::NextGeneration);
+        assert_eq!(record.generation, Generation(2));
+        assert_eq!(record.fence, Fence(2));
+        assert_eq!(record.payment_id, PaymentId(Uuid::from_u128(2)));
+        assert_eq!(record.request_id.as_str(), "second");
+
+        let mut purged = running();
+        purged.state = RecordState::Purged { expired_at: NOW };
+        assert_eq!(reuse.claim(&mut purged, NOW), Claim::NextGeneration);
+    }
+
+    #[test]
+    fn an_unsettled_record_never_expires() {
+        for state in [
+            RecordState::Running { lease_until: NOW },
+            RecordState::Open { until: NOW },
+            RecordState::Queued { due_at: NOW },
+            RecordState::Unknown { due_at: NOW },
+            RecordState::InReview,
+        ] {
+            let record = IdempotencyRecord { state, ..running() };
+            assert!(!record.is_expired(NOW + DAY * 4_000), "{record:?}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_works_on_is_pending_unless_it_was_left_open_for_its_client() {
+        for state in [
+            RecordState::Queued { due_at: NOW },
+            RecordState::Unknown { due_at: NOW },
+            RecordState::InReview,
+        ] {
+            let mut record = IdempotencyRecord { state, ..running() };
+            assert_eq!(request("1").claim(&mut record, NOW), Claim::Pending);
+            assert_eq!(record.fence, Fence(1));
+        }
+        let mut open =
+            IdempotencyRecord { state: RecordState::Open { until: NOW + DAY }, ..running() };
+        assert_eq!(request("1").claim(&mut open, NOW), Claim::TakenOver);
+    }
+
+    #[test]
+    fn a_stale_fence_writes_nothing() {
+        let mut record = running();
+        record.fence = Fence(2);
+        let before = record.clone();
+        assert_eq!(record.settle(Fence(1), answer("late"), DAY, NOW), Err(FenceLost));
+        assert_eq!(record.renew(Fence(1), LEASE, NOW), Err(FenceLost));
+        assert_eq!(record.hand_over(Fence(1), RecordState::InReview), Err(FenceLost));
+        assert_eq!(record, before);
+    }
+
+    #[test]
+    fn only_a_running_record_can_be_settled_by_its_owner() {
+        for state in [
+            RecordState::Queued { due_at: NOW },
+            RecordState::Unknown { due_at: NOW },
+            RecordState::InReview,
+            RecordState::Purged { expired_at: NOW },
+        ] {
+            let mut record = IdempotencyRecord { state, ..running() };
+            assert_eq!(record.settle(Fence::FIRST, answer("x"), DAY, NOW), Err(FenceLost));
+        }
+    }
+
+    #[test]
+    fn settling_or_handing_over_twice_under_one_fence_changes_nothing() {
+        let mut record = settled();
+        let again = record.settle(Fence::FIRST, answer("other"), DAY, NOW + DAY).expect("ours");
+        assert_eq!(again.answer, answer("paid"));
+        assert_eq!(again.expires_at, NOW + DAY);
+
+        let mut handed = running();
+        handed.hand_over(Fence::FIRST, RecordState::Unknown { due_at: NOW }).expect("ours");
+        handed.hand_over(Fence::FIRST, RecordState::Unknown { due_at: NOW + DAY }).expect("ours");
+        assert_eq!(handed.state, RecordState::Unknown { due_at: NOW });
+    }
+}

@@ -1,0 +1,20 @@
+//! The rules of paying once.
+//!
+//! Vocabulary, in reading order: [`money`] (amounts that cannot be wrong), [`account`] (whose
+//! keys they are), [`idempotency`] (keys, fingerprints and the record that remembers an answer),
+//! [`payment`] (what a client asked for and what became of it), [`gateway`] (what a gateway may
+//! say and what may be concluded from it), [`ports`] (what the outside must provide) and
+//! [`use_cases`] (what the service does).
+//!
+//! This crate must not know a database, a wire format, a web framework or a wall clock. It uses
+//! tokio for tasks, timers and wake-ups only.
+
+pub mod account;
+pub mod gateway;
+pub mod idempotency;
+pub mod money;
+pub mod payment;
+pub mod ports;
+pub mod retry;
+pub mod text;
+pub mod use_cases;

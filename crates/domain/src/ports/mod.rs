@@ -1,0 +1,57 @@
+//! What the outside must provide. Each method is one atomic operation; no transaction crosses a
+//! port.
+//!
+//! [`PaymentRepository`] carries the protocol (open, send, settle), [`IdempotencyRepository`]
+//! reads keys, [`PaymentQueries`] serves screens, [`PaymentGateway`] moves money,
+//! [`AnswerFormat`] spells final answers, [`Clock`] and [`Random`] keep time and chance out of
+//! the rules.
+
+mod answer_format;
+mod clock;
+mod gateway;
+mod idempotency_repository;
+mod payment_queries;
+mod payment_repository;
+mod random;
+
+pub use answer_format::AnswerFormat;
+pub use clock::Clock;
+pub use gateway::PaymentGateway;
+pub use idempotency_repository::{IdempotencyRepository, KnownKey};
+pub use payment_queries::{PageCursor, PaymentFilter, PaymentPage, PaymentQueries};
+pub use payment_repository::{
+    HandOver, LeaseRenewal, OpenPayment, Opened, Owned, OwnedBy, PaymentRepository, Renewed,
+    Settle, Settled,
+};
+pub use random::Random;
+
+#[cfg(any(test, feature = "testing"))]
+pub use self::{
+    answer_format::MockAnswerFormat, gateway::MockPaymentGateway,
+    idempotency_repository::MockIdempotencyRepository, payment_queries::MockPaymentQueries,
+    payment_repository::MockPaymentRepository,
+};
+
+/// Why a store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// It cannot be reached, or not in time; whether the operation happened may be unknown. The
+    /// same operation may be tried again: each is idempotent.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] BoxedError),
+    /// A stored row breaks a rule of the domain.
+    #[error("{place} holds what no rule allows")]
+    Inconsistent {
+        /// `table.column`, and which row.
+        place: String,
+        /// Which rule.
+        #[source]
+        source: BoxedError,
+    },
+    /// The store refused the operation: a fault of this program.
+    #[error("the store refused the operation")]
+    Refused(#[source] BoxedError),
+}
+
+/// Any error, as a source.
+pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,242 @@
+//! The protocol's three phases against a store.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+
+use super::RepositoryError;
+use crate::account::RequestId;
+use crate::gateway::{GatewayIdentity, GatewayKeySecret};
+use crate::idempotency::{
+    AfterExpiry, Fence, Generation, IdempotencyRecord, RecordId, RecordState, SettledAnswer,
+    StoredAnswer,
+};
+use crate::payment::{
+    Actor, EventKind, NewEvent, Payment, PaymentId, PaymentRequest, PaymentState, Timeline,
+};
+
+/// A request to open a payment under a key.
+#[derive(Debug, Clone)]
+pub struct OpenPayment {
+    /// The key.
+    pub record: RecordId,
+    /// What is asked for.
+    pub request: PaymentRequest,
+    /// Who asks.
+    pub request_id: RequestId,
+    /// The id the payment gets if this request is the first.
+    pub candidate: PaymentId,
+    /// Which gateway this instance speaks to.
+    pub gateway: GatewayIdentity,
+    /// The bytes it will send.
+    pub gateway_request: Vec<u8>,
+    /// Derives the key it will send.
+    pub key_secret: GatewayKeySecret,
+    /// How long an owner may work without a sign of life.
+    pub lease: Duration,
+    /// What an expired key does.
+    pub after_expiry: AfterExpiry,
+    /// Leave the paying to the recovery worker.
+    pub queued: bool,
+}
+
+impl OpenPayment {
+    /// The payment that this request opens, as the given generation of its key.
+    pub fn payment(&self, generation: Generation, now: OffsetDateTime) -> Payment {
+        Payment {
+            id: self.candidate,
+            record: self.record.clone(),
+            generation,
+            request: self.request.clone(),
+            gateway: self.gateway.clone(),
+            gateway_key: self.key_secret.derive(&self.record, generation),
+            gateway_request: self.gateway_request.clone(),
+            attempts: u32::from(!self.queued),
+            first_sent_at: (!self.queued).then_some(now),
+            void_intended_at: None,
+            created_at: now,
+            state: PaymentState::Processing,
+        }
+    }
+
+    /// The record of a key that nobody has used.
+    pub fn record(&self, now: OffsetDateTime) -> IdempotencyRecord {
+        IdempotencyRecord {
+            id: self.record.clone(),
+            generation: Generation::FIRST,
+            payment_id: self.candidate,
+            fingerprint: self.request.fingerprint(),
+            request_id: self.request_id.clone(),
+            fence: Fence::FIRST,
+            state: self.first_state(now),
+            first_seen_at: now,
+            last_seen_at: now,
+        }
+    }
+
+    /// What a record that this request opens is at first.
+    pub fn first_state(&self, now: OffsetDateTime) -> RecordState {
+        if self.queued {
+            RecordState::Queued { due_at: now }
+        } else {
+            RecordState::Running { lease_until: now + self.lease }
+        }
+    }
+
+    /// The first entry of the payment's timeline.
+    pub fn created_event(&self, fence: Fence) -> NewEvent {
+        Timeline::opening(fence, Actor::Request, EventKind::Created)
+    }
+
+    /// The entry of a take-over.
+    pub fn taken_over_event(&self, fence: Fence) -> NewEvent {
+        Timeline::opening(fence, Actor::Retry, EventKind::TakenOver)
+    }
+}
+
+/// How an owner came to own a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnedBy {
+    /// It opened it; opening has committed the first send.
+    Opening,
+    /// It took it over: somebody may have sent already.
+    TakeOver,
+}
+
+/// A payment that the caller may work on while its lease lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owned {
+    /// The payment.
+    pub payment: Payment,
+    /// The number under which every write is checked.
+    pub fence: Fence,
+    /// The request that opened it.
+    pub request_id: RequestId,
+    /// How it was come by.
+    pub by: OwnedBy,
+    /// The store's clock when the lease began.
+    pub now: OffsetDateTime,
+}
+
+/// What opening found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// The caller owns the payment.
+    Owned(Box<Owned>),
+    /// Accepted, or known and not the caller's to work on: queued, unknown, in review.
+    Pending(Box<Payment>),
+    /// The stored answer.
+    Replay(SettledAnswer),
+    /// Somebody works on it.
+    InUse {
+        /// The payment.
+        payment: PaymentId,
+        /// What is left of the lease.
+        lease_left: Duration,
+    },
+    /// The key was used for another request.
+    Mismatch {
+        /// The payment that the key belongs to.
+        payment: PaymentId,
+        /// The names of the fields that differ.
+        fields: Vec<&'static str>,
+    },
+    /// The key's answer has expired.
+    Expired {
+        /// The payment that the key belongs to.
+        payment: PaymentId,
+    },
+    /// The stored fingerprint was made by a rule that this build does not know.
+    UnknownFingerprintVersion,
+}
+
+/// Announces a send, and renews the lease for it.
+#[derive(Debug, Clone)]
+pub struct LeaseRenewal {
+    /// The key.
+    pub record: RecordId,
+    /// The payment.
+    pub payment: PaymentId,
+    /// The caller's number.
+    pub fence: Fence,
+    /// The new lease.
+    pub lease: Duration,
+    /// Sends that may have been made once this one is.
+    pub attempts: u32,
+    /// Whether a void is intended from now on.
+    pub void_intended: bool,
+    /// What happened since the last transaction.
+    pub events: Vec<NewEvent>,
+}
+
+/// The outcome of a [`LeaseRenewal`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewed {
+    /// The send may be made while the lease lasts.
+    Granted,
+    /// Somebody else owns the payment: nothing was written.
+    FenceLost,
+}
+
+/// Gives an unsettled payment up.
+#[derive(Debug, Clone)]
+pub struct HandOver {
+    /// The key.
+    pub record: RecordId,
+    /// The payment.
+    pub payment: PaymentId,
+    /// The caller's number.
+    pub fence: Fence,
+    /// When the recovery worker is to look at it.
+    pub due_in: Duration,
+    /// What happened since the last transaction.
+    pub events: Vec<NewEvent>,
+}
+
+/// Stores a final state and its answer.
+#[derive(Debug, Clone)]
+pub struct Settle {
+    /// The payment in its final state.
+    pub payment: Payment,
+    /// The caller's number.
+    pub fence: Fence,
+    /// What is replayed from now on.
+    pub answer: StoredAnswer,
+    /// For how long.
+    pub retention: Duration,
+    /// What happened since the last transaction.
+    pub events: Vec<NewEvent>,
+}
+
+/// The outcome of a [`Settle`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// Stored.
+    Stored(SettledAnswer),
+    /// Somebody else owns the payment: nothing was written.
+    FenceLost,
+}
+
+/// Payments and the records of their keys, changed together or not at all.
+///
+/// Every operation is one transaction, and idempotent: after an error it may be repeated as it
+/// was. Times that decide are the store's own.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait PaymentRepository: Send + Sync {
+    /// Inserts the key if it is absent, together with its payment; else lets the locked record
+    /// decide ([`IdempotencyRecord::claim_again`]). Of any number of racing callers, exactly one
+    /// owns the payment.
+    async fn open(&self, open: OpenPayment) -> Result<Opened, RepositoryError>;
+
+    /// Commits that a send follows, if the caller still owns the payment.
+    async fn renew(&self, renewal: LeaseRenewal) -> Result<Renewed, RepositoryError>;
+
+    /// Leaves the payment to the recovery worker, if the caller still owns it.
+    async fn hand_over(&self, hand_over: HandOver) -> Result<Renewed, RepositoryError>;
+
+    /// Moves the payment to its final state and stores the answer: both, or neither. Settling
+    /// again under the same fence returns what was stored.
+    async fn settle(&self, settle: Settle) -> Result<Settled, RepositoryError>;
+}

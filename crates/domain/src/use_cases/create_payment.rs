@@ -1,0 +1,217 @@
+//! Creates a payment, or gives a repeat the answer that its key already has.
+//!
+//! Opening and paying run in a task of their own: a client that goes away does not stop a
+//! payment that has begun. Waiting for somebody else's payment stays with the caller.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use super::{Paid, PayPayment, Waiters};
+use crate::account::RequestId;
+use crate::gateway::GatewayKeySecret;
+use crate::idempotency::{AfterExpiry, RecordId, SettledAnswer};
+use crate::payment::{Payment, PaymentId, PaymentRequest};
+use crate::ports::{OpenPayment, Opened, RepositoryError};
+use crate::use_cases::pay::PayError;
+
+/// What the service grants to every request.
+#[derive(Debug, Clone)]
+pub struct CreateTerms {
+    /// Derives gateway keys.
+    pub key_secret: GatewayKeySecret,
+    /// What an expired key does.
+    pub after_expiry: AfterExpiry,
+}
+
+/// The use case.
+pub struct CreatePayment {
+    /// Pays what this opens or takes over.
+    pub pay: Arc<PayPayment>,
+    /// Duplicates in this process.
+    pub waiters: Arc<Waiters>,
+    /// Tasks that a shutdown waits for.
+    pub tasks: TaskTracker,
+    /// What the service grants.
+    pub terms: CreateTerms,
+}
+
+/// One request.
+#[derive(Debug, Clone)]
+pub struct CreatePaymentCommand {
+    /// The key, with its account and key space.
+    pub record: RecordId,
+    /// Who asks.
+    pub request_id: RequestId,
+    /// What is asked for.
+    pub request: PaymentRequest,
+    /// How long a duplicate of a running request waits for its answer.
+    pub wait: Duration,
+}
+
+/// What a request is told.
+#[derive(Debug)]
+pub enum CreatePaymentOutcome {
+    /// The final answer.
+    Settled {
+        /// The answer.
+        answer: Arc<SettledAnswer>,
+        /// Whether somebody else, or an earlier request, settled it.
+        is_replay: bool,
+    },
+    /// Not final: the payment as it is now.
+    Pending {
+        /// The payment.
+        payment: Box<Payment>,
+        /// Why it could not be written down, where that is so.
+        cause: Option<PayError>,
+    },
+}
+
+/// Why a request gets no payment.
+#[derive(Debug, thiserror::Error)]
+pub enum CreatePaymentError {
+    /// The key was used for another request.
+    #[error("the key was used for another request")]
+    KeyReused {
+        /// The payment that the key belongs to.
+        payment: PaymentId,
+        /// The names of the fields that differ.
+        fields: Vec<&'static str>,
+    },
+    /// The same request is still running.
+    #[error("the same request is still running")]
+    InUse {
+        /// The payment under way.
+        payment: PaymentId,
+        /// When a repeat makes sense.
+        retry_after: Duration,
+    },
+    /// The key's answer has expired.
+    #[error("the key's answer has expired")]
+    Expired {
+        /// The payment that the key belongs to.
+        payment: PaymentId,
+    },
+    /// The record was written by a newer version.
+    #[error("the record was written by another version of this service")]
+    UnknownFingerprintVersion,
+    /// The store failed while opening.
+    #[error("opening the payment failed")]
+    Store(#[source] RepositoryError),
+    /// The task stopped before its end.
+    #[error("the task that pays stopped before its end")]
+    Interrupted(#[source] tokio::task::JoinError),
+}
+
+enum Started {
+    Done(CreatePaymentOutcome),
+    InUse { payment: PaymentId, lease_left: Duration },
+}
+
+impl CreatePayment {
+    /// Runs the request to its answer.
+    pub async fn execute(
+        self: &Arc<Self>,
+        command: CreatePaymentCommand,
+    ) -> Result<CreatePaymentOutcome, CreatePaymentError> {
+        let wait = command.wait;
+        let open = self.open_command(command);
+        let deadline = Instant::now() + wait;
+        let mut polls = polls();
+        let mut waiting = None;
+        loop {
+            let (payment, lease_left) = match self.start(open.clone()).await? {
+                Started::Done(outcome) => return Ok(outcome),
+                Started::InUse { payment, lease_left } => (payment, lease_left),
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            let in_use = CreatePaymentError::InUse { payment, retry_after: lease_left };
+            if left.is_zero() {
+                return Err(in_use);
+            }
+            let listening = waiting.take().filter(|one: &super::Waiting| one.payment() == payment);
+            let Some(mut listening) = listening else {
+                // Look once more: it may have settled before anybody listened.
+                waiting = Some(self.waiters.subscribe(payment).ok_or(in_use)?);
+                continue;
+            };
+            // Another instance settles without a word to this one, so the store is asked again.
+            let poll = polls.next().unwrap_or(wait).min(left);
+            if let Some(answer) = listening.answer(poll).await {
+                return Ok(CreatePaymentOutcome::Settled { answer, is_replay: true });
+            }
+            waiting = Some(listening);
+        }
+    }
+
+    fn open_command(&self, command: CreatePaymentCommand) -> OpenPayment {
+        let candidate = self.pay.random.payment_id();
+        OpenPayment {
+            gateway: self.pay.gateway.identity(),
+            gateway_request: self.pay.gateway.charge_request(candidate, &command.request),
+            record: command.record,
+            request: command.request,
+            request_id: command.request_id,
+            candidate,
+            key_secret: self.terms.key_secret.clone(),
+            lease: self.pay.terms.lease,
+            after_expiry: self.terms.after_expiry,
+            queued: false,
+        }
+    }
+
+    async fn start(self: &Arc<Self>, open: OpenPayment) -> Result<Started, CreatePaymentError> {
+        let this = Arc::clone(self);
+        let task = self.tasks.spawn(async move { this.open_and_pay(open).await });
+        task.await.map_err(CreatePaymentError::Interrupted)?
+    }
+
+    async fn open_and_pay(&self, open: OpenPayment) -> Result<Started, CreatePaymentError> {
+        loop {
+            let leased_at = self.pay.clock.elapsed();
+            let opened = self.pay.repository.open(open.clone()).await;
+            let outcome = match opened.map_err(CreatePaymentError::Store)? {
+                Opened::Owned(owned) => match self.pay.execute(*owned, leased_at).await {
+                    Paid::Settled(answer) => {
+                        CreatePaymentOutcome::Settled { answer, is_replay: false }
+                    }
+                    Paid::Unfinished { payment, cause } => {
+                        CreatePaymentOutcome::Pending { payment, cause }
+                    }
+                    // Somebody else won: read what they made of it.
+                    Paid::FenceLost => continue,
+                },
+                Opened::Replay(answer) => {
+                    CreatePaymentOutcome::Settled { answer: Arc::new(answer), is_replay: true }
+                }
+                Opened::Pending(payment) => CreatePaymentOutcome::Pending { payment, cause: None },
+                Opened::InUse { payment, lease_left } => {
+                    return Ok(Started::InUse { payment, lease_left });
+                }
+                Opened::Mismatch { payment, fields } => {
+                    return Err(CreatePaymentError::KeyReused { payment, fields });
+                }
+                Opened::Expired { payment } => {
+                    return Err(CreatePaymentError::Expired { payment });
+                }
+                Opened::UnknownFingerprintVersion => {
+                    return Err(CreatePaymentError::UnknownFingerprintVersion);
+                }
+            };
+            return Ok(Started::Done(outcome));
+        }
+    }
+}
+
+/// How long a duplicate waits between two looks at the store.
+fn polls() -> impl Iterator<Item = Duration> + Send {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(2))
+        .without_max_times()
+        .build()
+}

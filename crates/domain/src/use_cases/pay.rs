@@ -1,0 +1,368 @@
+//! The second and third phase: pay an owned payment at the gateway, then settle it.
+//!
+//! Nothing is held across the network. Before every send a fenced transaction has committed, and
+//! nothing is ever concluded from doubt: what stays unknown is handed to the recovery worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::Waiters;
+use crate::account::RequestId;
+use crate::gateway::{ChargeOutcome, LookUpOutcome, VoidOutcome};
+use crate::idempotency::{Fence, SettledAnswer};
+use crate::payment::{Actor, EventKind, InvalidTransition, Payment, Timeline, Verdict};
+use crate::ports::{
+    AnswerFormat, Clock, HandOver, LeaseRenewal, Owned, OwnedBy, PaymentGateway, PaymentRepository,
+    Random, Renewed, RepositoryError, Settle, Settled,
+};
+use crate::retry::RetryPolicy;
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct PayTerms {
+    /// Attempts, timeouts and pauses.
+    pub retry: RetryPolicy,
+    /// How long an owner may work without a sign of life; longer than the retry deadline.
+    pub lease: Duration,
+    /// How long a stored answer is replayed.
+    pub retention: Duration,
+    /// How long after the first send the gateway still recognises the key of a charge.
+    pub dedupe_window: Duration,
+    /// When the recovery worker first looks at a payment whose outcome is unknown.
+    pub recovery_delay: Duration,
+}
+
+/// Pays what somebody owns.
+pub struct PayPayment {
+    /// The store.
+    pub repository: Arc<dyn PaymentRepository>,
+    /// The gateway.
+    pub gateway: Arc<dyn PaymentGateway>,
+    /// Spells final answers.
+    pub format: Arc<dyn AnswerFormat>,
+    /// Measures leases.
+    pub clock: Arc<dyn Clock>,
+    /// Draws pauses.
+    pub random: Arc<dyn Random>,
+    /// Is told of every settle.
+    pub waiters: Arc<Waiters>,
+    /// How long things may take.
+    pub terms: PayTerms,
+}
+
+/// What paying came to.
+#[derive(Debug)]
+pub enum Paid {
+    /// Final, and stored.
+    Settled(Arc<SettledAnswer>),
+    /// Not final; the recovery worker goes on, by the store's record or once the lease is over.
+    Unfinished {
+        /// The payment as far as it is known.
+        payment: Box<Payment>,
+        /// Why the store does not know more, where it is the store's fault.
+        cause: Option<PayError>,
+    },
+    /// Somebody else has taken over: whatever they made of it stands.
+    FenceLost,
+}
+
+/// What kept a payment from being written down.
+#[derive(Debug, thiserror::Error)]
+pub enum PayError {
+    /// The store failed.
+    #[error("the store failed while a payment was under way")]
+    Store(#[from] RepositoryError),
+    /// A verdict on a payment that is final already: a fault of this program.
+    #[error("a payment that is final already was paid again")]
+    Transition(#[from] InvalidTransition),
+}
+
+impl PayPayment {
+    /// Pays. `leased_at` is the clock's reading from before the transaction that gave ownership.
+    pub async fn execute(&self, owned: Owned, leased_at: Duration) -> Paid {
+        let actor = match owned.by {
+            OwnedBy::Opening => Actor::Request,
+            OwnedBy::TakeOver => Actor::Retry,
+        };
+        let mut round = Round {
+            pay: self,
+            timeline: Timeline::after_opening(owned.fence, actor),
+            payment: owned.payment,
+            fence: owned.fence,
+            request_id: owned.request_id,
+            is_announced: owned.by == OwnedBy::Opening,
+            store_now: owned.now,
+            began_at: leased_at,
+            leased_at,
+            deadline: Instant::now() + self.terms.retry.deadline,
+        };
+        match round.run().await {
+            Ok(paid) => paid,
+            Err(cause) => Paid::Unfinished { payment: Box::new(round.payment), cause: Some(cause) },
+        }
+    }
+}
+
+/// One owner's work on one payment.
+struct Round<'a> {
+    pay: &'a PayPayment,
+    payment: Payment,
+    fence: Fence,
+    request_id: RequestId,
+    timeline: Timeline,
+    /// Whether a committed transaction already says that the next charge is sent.
+    is_announced: bool,
+    store_now: OffsetDateTime,
+    began_at: Duration,
+    leased_at: Duration,
+    deadline: Instant,
+}
+
+/// What the round has found out so far.
+enum Finding {
+    Verdict(Verdict),
+    Unknown,
+    FenceLost,
+}
+
+impl Round<'_> {
+    async fn run(&mut self) -> Result<Paid, PayError> {
+        match self.find_out().await? {
+            Finding::Verdict(verdict) => self.settle(verdict).await,
+            Finding::Unknown => self.hand_over().await,
+            Finding::FenceLost => Ok(Paid::FenceLost),
+        }
+    }
+
+    async fn find_out(&mut self) -> Result<Finding, PayError> {
+        if self.payment.void_intended_at.is_some() {
+            return self.void().await;
+        }
+        let may_have_been_sent = self.payment.attempts > 0 && !self.is_announced;
+        if may_have_been_sent && let Some(verdict) = self.look_up().await {
+            return Ok(Finding::Verdict(verdict));
+        }
+        if !self.is_inside_dedupe_window() {
+            return Ok(Finding::Unknown);
+        }
+        if let Some(finding) = self.attempts().await? {
+            return Ok(finding);
+        }
+        if let Some(verdict) = self.look_up().await {
+            return Ok(Finding::Verdict(verdict));
+        }
+        self.void().await
+    }
+
+    /// Sends the charge until something is proved or the attempts are used up (`None`).
+    async fn attempts(&mut self) -> Result<Option<Finding>, PayError> {
+        let mut pauses = self.pay.terms.retry.pauses();
+        for attempt in 1..=self.pay.terms.retry.attempts {
+            if !std::mem::take(&mut self.is_announced) {
+                self.payment.attempts = self.payment.attempts.saturating_add(1);
+                if self.announce(false).await? == Renewed::FenceLost {
+                    return Ok(Some(Finding::FenceLost));
+                }
+            }
+            if !self.may_send() {
+                return Ok(Some(Finding::Unknown));
+            }
+            let outcome = self.charge().await;
+            let asked_pause = match outcome {
+                ChargeOutcome::Approved(charge) => {
+                    return Ok(Some(Finding::Verdict(Verdict::Completed(charge))));
+                }
+                ChargeOutcome::Declined(decline) => {
+                    return Ok(Some(Finding::Verdict(Verdict::Declined(decline))));
+                }
+                ChargeOutcome::Voided => return Ok(Some(Finding::Verdict(Verdict::Voided))),
+                ChargeOutcome::NotExecuted { retry_after, .. } => retry_after,
+                ChargeOutcome::Unknown { .. } => None,
+            };
+            let is_last = attempt == self.pay.terms.retry.attempts;
+            if is_last || !self.pause(pauses.next(), asked_pause).await {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Burns the key at the gateway. A one-way door: its intention is committed before the first
+    /// void is sent, and from then on every owner only repeats the void.
+    async fn void(&mut self) -> Result<Finding, PayError> {
+        let mut pauses = self.pay.terms.retry.pauses();
+        for attempt in 1..=self.pay.terms.retry.attempts {
+            if self.payment.void_intended_at.is_none() {
+                self.timeline.add(EventKind::VoidIntended, None, None);
+            }
+            if self.announce(true).await? == Renewed::FenceLost {
+                return Ok(Finding::FenceLost);
+            }
+            self.payment.void_intended_at.get_or_insert(self.store_now());
+            if !self.may_send() {
+                return Ok(Finding::Unknown);
+            }
+            match self.send_void().await {
+                VoidOutcome::Voided => return Ok(Finding::Verdict(Verdict::Voided)),
+                VoidOutcome::Declined(decline) => {
+                    return Ok(Finding::Verdict(Verdict::Declined(decline)));
+                }
+                VoidOutcome::Settled(charge) => {
+                    return Ok(Finding::Verdict(Verdict::Completed(charge)));
+                }
+                VoidOutcome::Nothing { .. } => {}
+            }
+            let is_last = attempt == self.pay.terms.retry.attempts;
+            if is_last || !self.pause(pauses.next(), None).await {
+                break;
+            }
+        }
+        Ok(Finding::Unknown)
+    }
+
+    async fn charge(&mut self) -> ChargeOutcome {
+        let gateway = &self.pay.gateway;
+        let call = gateway.charge(self.payment.gateway_key, &self.payment.gateway_request);
+        let outcome = timeout(self.call_limit(), call)
+            .await
+            .unwrap_or_else(|_| ChargeOutcome::Unknown { reason: "timeout".to_owned() });
+        let proved = match &outcome {
+            ChargeOutcome::Approved(_) => "approved".to_owned(),
+            ChargeOutcome::Declined(_) => "declined".to_owned(),
+            ChargeOutcome::Voided => "voided".to_owned(),
+            ChargeOutcome::NotExecuted { reason, .. } => format!("not executed: {reason}"),
+            ChargeOutcome::Unknown { reason } => format!("unknown: {reason}"),
+        };
+        self.timeline.add(EventKind::Attempt, Some(self.payment.attempts), Some(proved));
+        outcome
+    }
+
+    async fn look_up(&mut self) -> Option<Verdict> {
+        let call = self.pay.gateway.look_up(self.payment.gateway_key);
+        let outcome = timeout(self.call_limit(), call)
+            .await
+            .unwrap_or_else(|_| LookUpOutcome::Nothing { reason: "timeout".to_owned() });
+        let (proved, verdict) = match outcome {
+            LookUpOutcome::Approved(charge) => {
+                ("approved".to_owned(), Some(Verdict::Completed(charge)))
+            }
+            LookUpOutcome::Declined(decline) => {
+                ("declined".to_owned(), Some(Verdict::Declined(decline)))
+            }
+            LookUpOutcome::Voided => ("voided".to_owned(), Some(Verdict::Voided)),
+            LookUpOutcome::Nothing { reason } => (format!("nothing: {reason}"), None),
+        };
+        self.timeline.add(EventKind::LookUp, None, Some(proved));
+        verdict
+    }
+
+    async fn send_void(&mut self) -> VoidOutcome {
+        let call = self.pay.gateway.void(self.payment.gateway_key);
+        let outcome = timeout(self.call_limit(), call)
+            .await
+            .unwrap_or_else(|_| VoidOutcome::Nothing { reason: "timeout".to_owned() });
+        let proved = match &outcome {
+            VoidOutcome::Voided => "voided".to_owned(),
+            VoidOutcome::Declined(_) => "declined before".to_owned(),
+            VoidOutcome::Settled(_) => "approved before".to_owned(),
+            VoidOutcome::Nothing { reason } => format!("nothing: {reason}"),
+        };
+        self.timeline.add(EventKind::Void, None, Some(proved));
+        outcome
+    }
+
+    /// Commits, under the fence, that a send follows.
+    async fn announce(&mut self, void_intended: bool) -> Result<Renewed, PayError> {
+        let leased_at = self.pay.clock.elapsed();
+        let renewal = LeaseRenewal {
+            record: self.payment.record.clone(),
+            payment: self.payment.id,
+            fence: self.fence,
+            lease: self.pay.terms.lease,
+            attempts: self.payment.attempts,
+            void_intended,
+            events: self.timeline.take(),
+        };
+        let renewed = self.pay.repository.renew(renewal).await?;
+        self.leased_at = leased_at;
+        Ok(renewed)
+    }
+
+    async fn settle(&mut self, verdict: Verdict) -> Result<Paid, PayError> {
+        let ended = self.payment.clone().conclude(verdict.clone(), self.store_now())?;
+        let kind = match verdict {
+            Verdict::Completed(_) => EventKind::Completed,
+            Verdict::Declined(_) | Verdict::Voided => EventKind::Failed,
+        };
+        self.timeline.add(kind, None, None);
+        let settle = Settle {
+            answer: self.pay.format.final_answer(&ended, &self.request_id),
+            payment: ended,
+            fence: self.fence,
+            retention: self.pay.terms.retention,
+            events: self.timeline.take(),
+        };
+        match self.pay.repository.settle(settle).await? {
+            Settled::Stored(answer) => {
+                let answer = Arc::new(answer);
+                self.pay.waiters.settled(self.payment.id, &answer);
+                Ok(Paid::Settled(answer))
+            }
+            Settled::FenceLost => Ok(Paid::FenceLost),
+        }
+    }
+
+    async fn hand_over(&mut self) -> Result<Paid, PayError> {
+        self.timeline.add(EventKind::HandedOver, None, None);
+        let hand_over = HandOver {
+            record: self.payment.record.clone(),
+            payment: self.payment.id,
+            fence: self.fence,
+            due_in: self.pay.terms.recovery_delay,
+            events: self.timeline.take(),
+        };
+        match self.pay.repository.hand_over(hand_over).await? {
+            Renewed::Granted => {
+                Ok(Paid::Unfinished { payment: Box::new(self.payment.clone()), cause: None })
+            }
+            Renewed::FenceLost => Ok(Paid::FenceLost),
+        }
+    }
+
+    /// Waits between two sends; false when the deadline would pass meanwhile.
+    async fn pause(&self, bound: Option<Duration>, asked: Option<Duration>) -> bool {
+        let drawn = self.pay.random.up_to(bound.unwrap_or_default());
+        let pause = drawn.max(asked.unwrap_or_default());
+        if Instant::now() + pause >= self.deadline {
+            return false;
+        }
+        sleep(pause).await;
+        true
+    }
+
+    /// How long the next call may take.
+    fn call_limit(&self) -> Duration {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        left.min(self.pay.terms.retry.attempt_timeout)
+    }
+
+    /// False when the lease may be over: somebody else may own the payment by now.
+    fn may_send(&self) -> bool {
+        let since = self.pay.clock.elapsed().saturating_sub(self.leased_at);
+        since < self.pay.terms.lease
+    }
+
+    fn is_inside_dedupe_window(&self) -> bool {
+        self.payment
+            .first_sent_at
+            .is_none_or(|first| self.store_now() - first < self.pay.terms.dedupe_window)
+    }
+
+    /// The store's clock, carried forward by elapsed time.
+    fn store_now(&self) -> OffsetDateTime {
+        self.store_now + self.pay.clock.elapsed().saturating_sub(self.began_at)
+    }
+}

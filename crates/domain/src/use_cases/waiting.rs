@@ -1,0 +1,140 @@
+//! Duplicates that wait in this process for the payment that another request is making.
+//!
+//! A waiter holds no connection. It is woken by the settle with the answer itself, so that a
+//! thousand waiters cost the store nothing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::idempotency::SettledAnswer;
+use crate::payment::PaymentId;
+
+type Answer = Option<Arc<SettledAnswer>>;
+
+/// Everybody in this process who waits for a payment.
+#[derive(Debug)]
+pub struct Waiters {
+    channels: Mutex<Channels>,
+    limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct Channels {
+    by_payment: HashMap<PaymentId, watch::Sender<Answer>>,
+    waiting: usize,
+}
+
+impl Waiters {
+    /// Lets at most `limit` wait at a time.
+    pub fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { channels: Mutex::default(), limit })
+    }
+
+    /// Starts to listen for a payment's answer, or returns `None` when too many wait already.
+    ///
+    /// The payment may have settled just before: look once more after subscribing.
+    pub fn subscribe(self: &Arc<Self>, payment: PaymentId) -> Option<Waiting> {
+        let mut channels = self.lock();
+        if channels.waiting >= self.limit {
+            return None;
+        }
+        channels.waiting = channels.waiting.saturating_add(1);
+        let sender = channels.by_payment.entry(payment).or_insert_with(|| watch::Sender::new(None));
+        let receiver = sender.subscribe();
+        Some(Waiting { payment, receiver, waiters: Arc::clone(self) })
+    }
+
+    /// Wakes everybody who waits for the payment. Call it only after the answer is committed.
+    pub fn settled(&self, payment: PaymentId, answer: &Arc<SettledAnswer>) {
+        if let Some(sender) = self.lock().by_payment.remove(&payment) {
+            sender.send_replace(Some(Arc::clone(answer)));
+        }
+    }
+
+    /// How many wait now.
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Channels> {
+        // No code panics while it holds the lock, so a poisoned map is still whole.
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One who waits; dropping it gives the place back.
+#[derive(Debug)]
+pub struct Waiting {
+    payment: PaymentId,
+    receiver: watch::Receiver<Answer>,
+    waiters: Arc<Waiters>,
+}
+
+impl Waiting {
+    /// The payment waited for.
+    pub fn payment(&self) -> PaymentId {
+        self.payment
+    }
+
+    /// The answer, or `None` when it did not come within `limit`.
+    pub async fn answer(&mut self, limit: Duration) -> Answer {
+        match timeout(limit, self.receiver.wait_for(Option::is_some)).await {
+            Ok(Ok(answer)) => answer.clone(),
+            Ok(Err(_)) | Err(_) => None,
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut channels = self.waiters.lock();
+        channels.waiting = channels.waiting.saturating_sub(1);
+        // This one's own receiver still counts.
+        let is_last = |sender: &watch::Sender<Answer>| sender.receiver_count() <= 1;
+        if channels.by_payment.get(&self.payment).is_some_and(is_last) {
+            channels.by_payment.remove(&self.payment);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::use_cases::fixtures;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_settle_wakes_every_waiter_with_the_same_answer() {
+        let waiters = Waiters::new(10);
+        let payment = fixtures::payment().id;
+        let mut one = waiters.subscribe(payment).expect("a place");
+        let mut two = waiters.subscribe(payment).expect("a place");
+        let answer = Arc::new(fixtures::settled("paid"));
+        waiters.settled(payment, &answer);
+        assert_eq!(one.answer(Duration::ZERO).await, Some(Arc::clone(&answer)));
+        assert_eq!(two.answer(Duration::from_secs(1)).await, Some(answer));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_waiter_gives_up_after_its_limit() {
+        let waiters = Waiters::new(1);
+        let mut one = waiters.subscribe(fixtures::payment().id).expect("a place");
+        assert_eq!(one.answer(Duration::from_secs(5)).await, None);
+    }
+
+    #[test]
+    fn places_are_bounded_and_given_back() {
+        let waiters = Waiters::new(1);
+        let payment = fixtures::payment().id;
+        let one = waiters.subscribe(payment);
+        assert!(one.is_some());
+        assert!(waiters.subscribe(payment).is_none());
+        drop(one);
+        assert_eq!(waiters.waiting(), 0);
+        assert!(waiters.lock().by_payment.is_empty());
+        assert!(waiters.subscribe(payment).is_some());
+    }
+}
