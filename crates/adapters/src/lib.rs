@@ -1,1 +1,15 @@
-//! stub
+//! The ports of `payonce_domain`, filled.
+//!
+//! [`postgres`] and [`sqlite`] hold payments and keys, [`gateway`] moves (simulated) money,
+//! [`system`] knows time and chance. What the two stores share is in `store`.
+//!
+//! This crate must not know HTTP routes or configuration files.
+
+pub mod gateway;
+pub mod migrations;
+pub mod postgres;
+pub mod sqlite;
+mod store;
+pub mod system;
+
+pub use store::StoreOptions;

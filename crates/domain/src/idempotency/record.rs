@@ -80,7 +80,9 @@ pub enum RecordState {
     Settled(Settlement),
     /// Final, and its stored answer is gone; the key is only remembered.
     Purged {
-        /// When the answer stopped being replayed.
+        /// When the answer was stored.
+        settled_at: OffsetDateTime,
+        /// When it stopped being replayed.
         expired_at: OffsetDateTime,
     },
 }
@@ -171,7 +173,7 @@ impl IdempotencyRecord {
     /// Decides about a further request, in this order: settled and expired, other fingerprint,
     /// settled, lease alive, lease dead or left open, pending. Changes itself when it is taken.
     pub fn claim_again(&mut self, terms: &ClaimTerms<'_>, now: OffsetDateTime) -> Claim {
-        self.last_seen_at = self.last_seen_at.max(now);
+        self.see(now);
         if self.is_expired(now) {
             return match terms.after_expiry {
                 AfterExpiry::Refuse => Claim::Expired,
@@ -268,6 +270,13 @@ impl IdempotencyRecord {
             expires_at: settlement.expires_at,
             request_id: self.request_id.clone(),
         })
+    }
+
+    /// Notes that the key was seen, to the second: a crowd of duplicates is not worth a write each.
+    fn see(&mut self, now: OffsetDateTime) {
+        if now - self.last_seen_at >= time::Duration::SECOND {
+            self.last_seen_at = now;
+        }
     }
 
     fn check_owner(&self, fence: Fence) -> Result<(), FenceLost> {
@@ -445,7 +454,7 @@ mod tests {
         assert_eq!(record.request_id.as_str(), "second");
 
         let mut purged = running();
-        purged.state = RecordState::Purged { expired_at: NOW };
+        purged.state = RecordState::Purged { settled_at: NOW, expired_at: NOW };
         assert_eq!(reuse.claim(&mut purged, NOW), Claim::NextGeneration);
     }
 
@@ -496,7 +505,7 @@ mod tests {
             RecordState::Queued { due_at: NOW },
             RecordState::Unknown { due_at: NOW },
             RecordState::InReview,
-            RecordState::Purged { expired_at: NOW },
+            RecordState::Purged { settled_at: NOW, expired_at: NOW },
         ] {
             let mut record = IdempotencyRecord { state, ..running() };
             assert_eq!(record.settle(Fence::FIRST, answer("x"), DAY, NOW), Err(FenceLost));

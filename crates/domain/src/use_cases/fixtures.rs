@@ -1,16 +1,30 @@
-//! Values for tests of the domain.
+//! Values and stand-ins for tests of the domain.
 
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mockall::Sequence;
 use time::macros::datetime;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::gateway::{GatewayIdentity, GatewayKeySecret};
+use super::{PayPayment, PayTerms, Waiters};
+use crate::gateway::{
+    Charge, ChargeOutcome, Decline, GatewayIdentity, GatewayKey, GatewayKeySecret, LookUpOutcome,
+    VoidOutcome,
+};
 use crate::idempotency::{
     AfterExpiry, Fence, Generation, KeySpace, RecordId, SettledAnswer, StoredAnswer,
 };
 use crate::money::Money;
-use crate::payment::{Metadata, Operation, Payment, PaymentId, PaymentRequest};
-use crate::ports::{OpenPayment, Owned, OwnedBy};
-use std::time::Duration;
+use crate::payment::{Metadata, NewEvent, Operation, Payment, PaymentId, PaymentRequest};
+use crate::ports::{
+    BoxedError, Clock, HandOver, LeaseRenewal, MockAnswerFormat, MockPaymentGateway,
+    MockPaymentRepository, OpenPayment, Owned, OwnedBy, PaymentGateway, Random, Renewed,
+    RepositoryError, Settle, Settled,
+};
+use crate::retry::RetryPolicy;
 
 pub(crate) const LEASE: Duration = Duration::from_secs(20);
 
@@ -77,4 +91,273 @@ pub(crate) fn settled(body: &str) -> SettledAnswer {
         expires_at: datetime!(2026-01-02 12:00 UTC),
         request_id: "req-1".parse().expect("valid"),
     }
+}
+
+pub(crate) const TERMS: PayTerms = PayTerms {
+    retry: RetryPolicy {
+        attempts: 3,
+        attempt_timeout: Duration::from_secs(3),
+        deadline: Duration::from_secs(10),
+        backoff_base: Duration::from_millis(100),
+        backoff_max: Duration::from_secs(1),
+    },
+    lease: LEASE,
+    retention: Duration::from_secs(24 * 3600),
+    dedupe_window: Duration::from_secs(23 * 3600),
+    recovery_delay: Duration::from_secs(5),
+};
+
+pub(crate) fn charged() -> Charge {
+    Charge { reference: "ch_1".to_owned() }
+}
+
+pub(crate) fn decline() -> Decline {
+    Decline { reference: Some("ch_2".to_owned()), code: Some("no_funds".to_owned()) }
+}
+
+pub(crate) fn unavailable() -> RepositoryError {
+    RepositoryError::Unavailable(BoxedError::from("the store went away"))
+}
+
+/// Answers with the name of the payment's state as the body.
+pub(crate) fn format() -> MockAnswerFormat {
+    let mut format = MockAnswerFormat::new();
+    format.expect_final_answer().returning(|payment, _| settled(payment.status().as_str()).answer);
+    format
+}
+
+/// Runs with tokio's (paused) time, and can jump as if the machine had slept.
+pub(crate) struct TestClock {
+    start: Instant,
+    asleep: Mutex<Duration>,
+}
+
+impl TestClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { start: Instant::now(), asleep: Mutex::default() })
+    }
+
+    pub(crate) fn jump(&self, by: Duration) {
+        *lock(&self.asleep) += by;
+    }
+}
+
+impl Clock for TestClock {
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed() + *lock(&self.asleep)
+    }
+}
+
+/// Always draws the longest pause.
+pub(crate) struct LongestPauses;
+
+impl Random for LongestPauses {
+    fn payment_id(&self) -> PaymentId {
+        PaymentId(Uuid::from_u128(7))
+    }
+
+    fn up_to(&self, bound: Duration) -> Duration {
+        bound
+    }
+}
+
+/// Takes that long for every answer.
+pub(crate) struct SlowGateway {
+    pub(crate) answers: MockPaymentGateway,
+    pub(crate) takes: Duration,
+}
+
+#[async_trait]
+impl PaymentGateway for SlowGateway {
+    fn identity(&self) -> GatewayIdentity {
+        self.answers.identity()
+    }
+
+    fn charge_request(&self, id: PaymentId, request: &PaymentRequest) -> Vec<u8> {
+        self.answers.charge_request(id, request)
+    }
+
+    async fn charge(&self, key: GatewayKey, request: &[u8]) -> ChargeOutcome {
+        let outcome = self.answers.charge(key, request).await;
+        sleep(self.takes).await;
+        outcome
+    }
+
+    async fn look_up(&self, key: GatewayKey) -> LookUpOutcome {
+        let outcome = self.answers.look_up(key).await;
+        sleep(self.takes).await;
+        outcome
+    }
+
+    async fn void(&self, key: GatewayKey) -> VoidOutcome {
+        let outcome = self.answers.void(key).await;
+        sleep(self.takes).await;
+        outcome
+    }
+}
+
+/// What the store and the gateway were told.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) charges: Vec<(GatewayKey, Vec<u8>)>,
+    pub(crate) renewals: Vec<LeaseRenewal>,
+    pub(crate) settles: Vec<Settle>,
+    pub(crate) hand_overs: Vec<HandOver>,
+}
+
+impl Told {
+    pub(crate) fn events(&self) -> Vec<NewEvent> {
+        let renewed = self.renewals.iter().map(|renewal| &renewal.events);
+        let handed_over = self.hand_overs.iter().map(|hand_over| &hand_over.events);
+        let settled = self.settles.iter().map(|settle| &settle.events);
+        renewed.chain(handed_over).chain(settled).flatten().cloned().collect()
+    }
+
+    pub(crate) fn kinds(&self) -> Vec<&'static str> {
+        self.events().iter().map(|event| event.kind.as_str()).collect()
+    }
+}
+
+/// The calls of one round in their order. A call that is not told of fails the test.
+pub(crate) struct Story {
+    pub(crate) repository: MockPaymentRepository,
+    pub(crate) gateway: MockPaymentGateway,
+    pub(crate) order: Sequence,
+    pub(crate) told: Arc<Mutex<Told>>,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) waiters: Arc<Waiters>,
+    pub(crate) answer_takes: Duration,
+    pub(crate) asleep_before_paying: Duration,
+}
+
+impl Story {
+    pub(crate) fn new() -> Self {
+        Self {
+            repository: MockPaymentRepository::new(),
+            gateway: MockPaymentGateway::new(),
+            order: Sequence::new(),
+            told: Arc::default(),
+            clock: TestClock::new(),
+            waiters: Waiters::new(10),
+            answer_takes: Duration::ZERO,
+            asleep_before_paying: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn charge(mut self, outcome: ChargeOutcome) -> Self {
+        let told = Arc::clone(&self.told);
+        let call = self.gateway.expect_charge().once().in_sequence(&mut self.order);
+        call.return_once(move |key, request| {
+            lock(&told).charges.push((key, request.to_vec()));
+            outcome
+        });
+        self
+    }
+
+    pub(crate) fn look_up(mut self, outcome: LookUpOutcome) -> Self {
+        let call = self.gateway.expect_look_up().once().in_sequence(&mut self.order);
+        call.return_once(|_| outcome);
+        self
+    }
+
+    pub(crate) fn void(mut self, outcome: VoidOutcome) -> Self {
+        let call = self.gateway.expect_void().once().in_sequence(&mut self.order);
+        call.return_once(|_| outcome);
+        self
+    }
+
+    pub(crate) fn renew(self) -> Self {
+        self.renew_with(|| Ok(Renewed::Granted))
+    }
+
+    pub(crate) fn renew_with(
+        mut self,
+        answer: impl FnOnce() -> Result<Renewed, RepositoryError> + Send + 'static,
+    ) -> Self {
+        let told = Arc::clone(&self.told);
+        let call = self.repository.expect_renew().once().in_sequence(&mut self.order);
+        call.return_once(move |renewal| {
+            lock(&told).renewals.push(renewal);
+            answer()
+        });
+        self
+    }
+
+    pub(crate) fn settle(self) -> Self {
+        self.settle_with(|_| Ok(Settled::Stored(settled("stored"))))
+    }
+
+    pub(crate) fn settle_with(
+        mut self,
+        answer: impl FnOnce(&Settle) -> Result<Settled, RepositoryError> + Send + 'static,
+    ) -> Self {
+        let told = Arc::clone(&self.told);
+        let call = self.repository.expect_settle().once().in_sequence(&mut self.order);
+        call.return_once(move |settle| {
+            let answer = answer(&settle);
+            lock(&told).settles.push(settle);
+            answer
+        });
+        self
+    }
+
+    pub(crate) fn hand_over(self) -> Self {
+        self.hand_over_with(|| Ok(Renewed::Granted))
+    }
+
+    pub(crate) fn hand_over_with(
+        mut self,
+        answer: impl FnOnce() -> Result<Renewed, RepositoryError> + Send + 'static,
+    ) -> Self {
+        let told = Arc::clone(&self.told);
+        let call = self.repository.expect_hand_over().once().in_sequence(&mut self.order);
+        call.return_once(move |hand_over| {
+            lock(&told).hand_overs.push(hand_over);
+            answer()
+        });
+        self
+    }
+
+    /// No charge beyond those told so far.
+    pub(crate) fn never_charges(mut self) -> Self {
+        self.gateway.expect_charge().never();
+        self
+    }
+
+    pub(crate) fn never_looks_up(mut self) -> Self {
+        self.gateway.expect_look_up().never();
+        self
+    }
+
+    pub(crate) fn never_voids(mut self) -> Self {
+        self.gateway.expect_void().never();
+        self
+    }
+
+    pub(crate) fn never_renews(mut self) -> Self {
+        self.repository.expect_renew().never();
+        self
+    }
+
+    pub(crate) fn never_settles(mut self) -> Self {
+        self.repository.expect_settle().never();
+        self
+    }
+
+    /// The use case over this story; dropping it counts what was told and did not happen.
+    pub(crate) fn pay(self) -> PayPayment {
+        PayPayment {
+            repository: Arc::new(self.repository),
+            gateway: Arc::new(SlowGateway { answers: self.gateway, takes: self.answer_takes }),
+            format: Arc::new(format()),
+            clock: self.clock,
+            random: Arc::new(LongestPauses),
+            waiters: self.waiters,
+            terms: TERMS,
+        }
+    }
+}
+
+pub(crate) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().expect("no panic under the lock")
 }

@@ -366,3 +366,6 @@ impl Round<'_> {
         self.store_now + self.pay.clock.elapsed().saturating_sub(self.began_at)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,42 @@
+# Logic lives in scripts/; a target here is one line.
+
+FEATURES := $(shell scripts/libpq-feature)
+# Neither --package nor --workspace: cargo then resolves features over the whole workspace, as `build` and `test` do,
+# so that no target rebuilds what another has built.
+PAYONCE = cargo run $(FEATURES) --bin payonce --
+
+.DEFAULT_GOAL := help
+.PHONY: help tools build run run-postgres test migrate migrate-down migration shell lint
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+
+tools:
+	@scripts/check-tools $(FEATURES)
+
+build: tools ## compile everything
+	cargo build --workspace $(FEATURES)
+
+run: tools ## serve on http://127.0.0.1:8000 with SQLite in data/payonce.db
+	$(PAYONCE) serve
+
+run-postgres: tools ## the same with a private PostgreSQL, its data in data/postgres
+	scripts/with-postgres --keep data/postgres $(PAYONCE) serve
+
+test: tools ## every test, with a private PostgreSQL where TEST_DATABASE_URL names none
+	scripts/with-postgres cargo test --workspace $(FEATURES)
+
+migrate: tools ## bring the database (DATABASE_URL, else SQLite) to the newest schema
+	$(PAYONCE) migrate up
+
+migrate-down: tools ## undo the newest migration of that database
+	$(PAYONCE) migrate down
+
+migration: ## name=add_refunds: a new, empty migration for both stores
+	scripts/new-migration "$(name)"
+
+shell: ## the prompt of the database (DATABASE_URL, else SQLite)
+	@scripts/database-shell
+
+lint: tools ## formatting, clippy, the repository's own rules, shellcheck
+	scripts/lint $(FEATURES)

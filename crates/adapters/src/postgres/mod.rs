@@ -1,0 +1,9 @@
+//! The production store: PostgreSQL 15 and newer through Diesel.
+
+mod connections;
+mod statements;
+
+use crate::store::sql_store::SqlStore;
+
+/// Payments and keys in a PostgreSQL database.
+pub type PostgresStore = SqlStore<connections::PostgresConnections>;

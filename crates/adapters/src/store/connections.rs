@@ -1,0 +1,42 @@
+//! How work gets onto a connection.
+
+use std::future::Future;
+
+use payonce_domain::ports::{BoxedError, RepositoryError};
+
+use super::StoreOptions;
+use super::error::StoreError;
+use super::queries::Queries;
+use super::transactions::Statements;
+use crate::migrations::Migrate;
+
+/// The connections of one store. Work runs to its end even when its caller is dropped.
+pub trait Connections: Clone + Send + Sync + Sized + 'static {
+    /// A connection.
+    type Connection: Statements + Queries + Migrate;
+
+    /// Prepares connections; connects only when asked to work.
+    fn prepare(url: &str, options: StoreOptions) -> Result<Self, BoxedError>;
+
+    /// Runs `work` in one transaction, and again when it met another transaction or a dead
+    /// connection. A group-committing lane would stand here.
+    fn write<T, W>(&self, work: W) -> impl Future<Output = Result<T, RepositoryError>> + Send
+    where
+        T: Send + 'static,
+        W: Fn(&mut Self::Connection) -> Result<T, StoreError> + Clone + Send + Sync + 'static;
+
+    /// Runs `work`, which only reads, without a transaction.
+    fn read<T, W>(&self, work: W) -> impl Future<Output = Result<T, RepositoryError>> + Send
+    where
+        T: Send + 'static,
+        W: Fn(&mut Self::Connection) -> Result<T, StoreError> + Clone + Send + Sync + 'static;
+
+    /// Runs `work` on a connection of its own, without the limits of the service's statements.
+    fn apart<T, W>(&self, work: W) -> impl Future<Output = Result<T, BoxedError>> + Send
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut Self::Connection) -> Result<T, BoxedError> + Send + 'static;
+
+    /// Closes every connection that is not at work.
+    fn close(&self);
+}

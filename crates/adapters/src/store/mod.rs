@@ -1,0 +1,17 @@
+//! What the PostgreSQL and the SQLite store share: schema, rows, and the protocol's transactions.
+//!
+//! The statements differ between the two; the order in which they run, and the rules they obey,
+//! do not. The rules themselves are the domain's.
+
+pub mod connections;
+pub mod error;
+pub mod options;
+pub mod pool;
+pub mod queries;
+pub mod rows;
+pub mod schema;
+pub mod sql_store;
+pub mod transactions;
+pub mod values;
+
+pub use options::StoreOptions;

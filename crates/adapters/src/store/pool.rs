@@ -1,0 +1,51 @@
+//! What the pools of both stores do alike.
+
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use deadpool::managed::{self, Hook, HookError, Pool};
+use deadpool_diesel::{Connection, Manager};
+use diesel::connection::SimpleConnection;
+use payonce_domain::ports::RepositoryError;
+
+use super::error::StoreError;
+
+/// Sets up every new connection.
+pub fn session<C>(settings: &'static str) -> Hook<Manager<C>>
+where
+    C: diesel::Connection + SimpleConnection + Send + 'static,
+    Manager<C>: managed::Manager<Type = Connection<C>, Error = deadpool_diesel::Error>,
+{
+    Hook::async_fn(move |conn: &mut Connection<C>, _| {
+        Box::pin(async move {
+            let set = conn.interact(move |conn: &mut C| conn.batch_execute(settings)).await;
+            set.map_err(|error| HookError::message(error.to_string()))?
+                .map_err(|error| HookError::message(error.to_string()))
+        })
+    })
+}
+
+/// Runs `work` on a pooled connection, up to three times when it met another transaction or a
+/// dead connection. It runs to its end even when the caller is dropped.
+pub async fn run_again_when_transient<C, T, W>(
+    pool: &Pool<Manager<C>>,
+    work: W,
+) -> Result<T, RepositoryError>
+where
+    C: diesel::Connection + Send + 'static,
+    Manager<C>: managed::Manager<Type = Connection<C>, Error = deadpool_diesel::Error>,
+    T: Send + 'static,
+    W: Fn(&mut C) -> Result<T, StoreError> + Clone + Send + Sync + 'static,
+{
+    let attempt = || async {
+        let work = work.clone();
+        let conn = pool.get().await.map_err(StoreError::Pool)?;
+        conn.interact(move |conn| work(conn)).await.map_err(|stopped| StoreError::from(&stopped))?
+    };
+    // What lasts longer than a moment is for the caller's next request.
+    let retry = ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(20))
+        .with_max_times(2)
+        .with_jitter();
+    attempt.retry(retry).when(StoreError::is_transient).await.map_err(RepositoryError::from)
+}

@@ -1,0 +1,133 @@
+//! Reads for clients, spelled alike for both stores.
+
+use payonce_domain::account::AccountId;
+use payonce_domain::idempotency::RecordId;
+use payonce_domain::payment::{Payment, PaymentEvent, PaymentId};
+use payonce_domain::ports::{KnownKey, PageCursor, PaymentFilter, PaymentPage};
+
+use super::error::StoreError;
+use super::rows::PaymentRow;
+
+/// Turns one row more than asked for into a page and its cursor.
+pub fn page(rows: Vec<PaymentRow>, limit: u32) -> Result<PaymentPage, StoreError> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = rows.len() > limit;
+    let payments: Vec<Payment> =
+        rows.into_iter().take(limit).map(Payment::try_from).collect::<Result<_, _>>()?;
+    let last = payments.last().filter(|_| has_more);
+    let next = last.map(|payment| PageCursor { created_at: payment.created_at, id: payment.id });
+    Ok(PaymentPage { payments, next })
+}
+
+/// What `list` selects, beside the filter.
+#[derive(Debug, Clone)]
+pub struct ListCall {
+    pub filter: PaymentFilter,
+    pub after: Option<PageCursor>,
+    pub limit: u32,
+}
+
+/// The queries, on a connection of one store.
+pub trait Queries {
+    /// The record of a key, with the store's time.
+    fn find_record(&mut self, id: &RecordId) -> Result<Option<KnownKey>, StoreError>;
+
+    /// One payment of an account.
+    fn find_payment(
+        &mut self,
+        account: &AccountId,
+        id: PaymentId,
+    ) -> Result<Option<Payment>, StoreError>;
+
+    /// Payments of an account, newest first.
+    fn list_payments(
+        &mut self,
+        account: &AccountId,
+        call: &ListCall,
+    ) -> Result<PaymentPage, StoreError>;
+
+    /// The timeline of one payment, oldest first.
+    fn payment_events(
+        &mut self,
+        account: &AccountId,
+        id: PaymentId,
+    ) -> Result<Option<Vec<PaymentEvent>>, StoreError>;
+}
+
+/// The queries, which both stores spell alike.
+macro_rules! shared_queries {
+    () => {
+        fn find_record(&mut self, id: &RecordId) -> Result<Option<KnownKey>, StoreError> {
+            let now = self.now()?;
+            let row = idempotency_records::table
+                .find((id.account.as_str(), id.space.as_str(), id.key.as_str()))
+                .select(RecordRow::as_select())
+                .first(self)
+                .optional()?;
+            row.map(|row| Ok(KnownKey { record: row.try_into()?, now })).transpose()
+        }
+
+        fn find_payment(
+            &mut self,
+            account: &AccountId,
+            id: PaymentId,
+        ) -> Result<Option<Payment>, StoreError> {
+            self.payment(account, id)?.map(Payment::try_from).transpose()
+        }
+
+        fn list_payments(
+            &mut self,
+            account: &AccountId,
+            call: &ListCall,
+        ) -> Result<PaymentPage, StoreError> {
+            let mut query = payments::table
+                .filter(payments::account_id.eq(account.as_str()))
+                .select(PaymentRow::as_select())
+                .order((payments::created_at.desc(), payments::id.desc()))
+                .limit(i64::from(call.limit) + 1)
+                .into_boxed();
+            let filter = &call.filter;
+            if let Some(status) = filter.status {
+                query = query.filter(payments::status.eq(status.as_str()));
+            }
+            if let Some(reference) = &filter.reference {
+                query = query.filter(payments::reference.eq(reference.as_str()));
+            }
+            if let Some(key) = &filter.idempotency_key {
+                query = query
+                    .filter(payments::key_space.eq("key"))
+                    .filter(payments::key.eq(key.as_str()));
+            }
+            if let Some(from) = filter.created_from {
+                query = query.filter(payments::created_at.ge(SqlTime(from)));
+            }
+            if let Some(to) = filter.created_to {
+                query = query.filter(payments::created_at.lt(SqlTime(to)));
+            }
+            if let Some(after) = call.after {
+                let (at, id) = (SqlTime(after.created_at), SqlUuid(after.id.0));
+                let same_time = payments::created_at.eq(at).and(payments::id.lt(id));
+                query = query.filter(payments::created_at.lt(at).or(same_time));
+            }
+            page(query.load(self)?, call.limit)
+        }
+
+        fn payment_events(
+            &mut self,
+            account: &AccountId,
+            id: PaymentId,
+        ) -> Result<Option<Vec<PaymentEvent>>, StoreError> {
+            if self.payment(account, id)?.is_none() {
+                return Ok(None);
+            }
+            let rows: Vec<EventRow> = payment_events::table
+                .filter(payment_events::account_id.eq(account.as_str()))
+                .filter(payment_events::payment_id.eq(SqlUuid(id.0)))
+                .select(EventRow::as_select())
+                .order((payment_events::fence, payment_events::step))
+                .load(self)?;
+            rows.into_iter().map(PaymentEvent::try_from).collect::<Result<_, _>>().map(Some)
+        }
+    };
+}
+pub(crate) use shared_queries;

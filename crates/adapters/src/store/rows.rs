@@ -1,0 +1,425 @@
+//! Rows, and their way into and out of the domain. A row that breaks a rule is named, never
+//! repaired.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use payonce_domain::gateway::{GatewayIdentity, GatewayKey};
+use payonce_domain::idempotency::{
+    Fence, Fingerprint, Generation, IdempotencyKey, IdempotencyRecord, KeySpace, RecordId,
+    RecordState, Settlement, StoredAnswer,
+};
+use payonce_domain::money::Money;
+use payonce_domain::payment::{
+    Actor, EventKind, Failure, Metadata, NewEvent, Operation, Payment, PaymentEvent, PaymentId,
+    PaymentRequest, PaymentState, PaymentStatus,
+};
+use payonce_domain::ports::BoxedError;
+use payonce_domain::text::Text;
+
+use super::error::StoreError;
+use super::schema::{idempotency_records, payment_events, payments};
+use super::values::{SqlJson, SqlTime, SqlUuid};
+
+/// A row of `idempotency_records`.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = idempotency_records, treat_none_as_default_value = false)]
+#[diesel(treat_none_as_null = true, primary_key(account_id, key_space, key))]
+pub struct RecordRow {
+    account_id: String,
+    key_space: String,
+    key: String,
+    generation: i32,
+    payment_id: SqlUuid,
+    fingerprint_version: i16,
+    fingerprint: Vec<u8>,
+    request_id: String,
+    fence: i64,
+    state: String,
+    due_at: Option<SqlTime>,
+    first_seen_at: SqlTime,
+    last_seen_at: SqlTime,
+    settled_at: Option<SqlTime>,
+    expires_at: Option<SqlTime>,
+    answer_status: Option<i16>,
+    answer_content_type: Option<String>,
+    answer_location: Option<String>,
+    answer_body: Option<Vec<u8>>,
+}
+
+/// A row of `payments`.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = payments, treat_none_as_default_value = false)]
+pub struct PaymentRow {
+    account_id: String,
+    id: SqlUuid,
+    key_space: String,
+    key: String,
+    generation: i32,
+    operation: String,
+    status: String,
+    amount_minor: i64,
+    currency: String,
+    payment_method: Option<String>,
+    reference: Option<String>,
+    description: Option<String>,
+    metadata: SqlJson,
+    gateway_kind: String,
+    gateway_base_url: String,
+    gateway_account: String,
+    gateway_key: SqlUuid,
+    gateway_request: Vec<u8>,
+    gateway_reference: Option<String>,
+    attempts: i32,
+    first_sent_at: Option<SqlTime>,
+    void_intended_at: Option<SqlTime>,
+    failure_code: Option<String>,
+    decline_code: Option<String>,
+    created_at: SqlTime,
+    completed_at: Option<SqlTime>,
+}
+
+/// What a settle writes into `payments`.
+#[derive(Debug, Clone, PartialEq, AsChangeset)]
+#[diesel(table_name = payments, treat_none_as_null = true)]
+pub struct FinalState {
+    status: String,
+    gateway_reference: Option<String>,
+    failure_code: Option<String>,
+    decline_code: Option<String>,
+    completed_at: Option<SqlTime>,
+}
+
+/// A row of `payment_events`.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = payment_events, treat_none_as_default_value = false)]
+pub struct EventRow {
+    account_id: String,
+    payment_id: SqlUuid,
+    fence: i64,
+    step: i32,
+    at: SqlTime,
+    actor: String,
+    kind: String,
+    attempt: Option<i32>,
+    detail: Option<String>,
+}
+
+impl From<&IdempotencyRecord> for RecordRow {
+    fn from(record: &IdempotencyRecord) -> Self {
+        let mut row = Self {
+            account_id: record.id.account.as_str().to_owned(),
+            key_space: record.id.space.as_str().to_owned(),
+            key: record.id.key.as_str().to_owned(),
+            generation: record.generation.0,
+            payment_id: SqlUuid(record.payment_id.0),
+            fingerprint_version: record.fingerprint.version,
+            fingerprint: record.fingerprint.digest.clone(),
+            request_id: record.request_id.as_str().to_owned(),
+            fence: record.fence.0,
+            state: String::new(),
+            due_at: None,
+            first_seen_at: SqlTime::truncated(record.first_seen_at),
+            last_seen_at: SqlTime::truncated(record.last_seen_at),
+            settled_at: None,
+            expires_at: None,
+            answer_status: None,
+            answer_content_type: None,
+            answer_location: None,
+            answer_body: None,
+        };
+        row.set_state(&record.state);
+        row
+    }
+}
+
+impl RecordRow {
+    /// The primary key.
+    pub fn key(&self) -> (&str, &str, &str) {
+        (&self.account_id, &self.key_space, &self.key)
+    }
+
+    fn set_state(&mut self, state: &RecordState) {
+        let (name, due_at) = match state {
+            RecordState::Running { lease_until } => ("running", Some(*lease_until)),
+            RecordState::Open { until } => ("open", Some(*until)),
+            RecordState::Queued { due_at } => ("queued", Some(*due_at)),
+            RecordState::Unknown { due_at } => ("unknown", Some(*due_at)),
+            RecordState::InReview => ("in_review", None),
+            RecordState::Settled(settlement) => {
+                self.settled_at = Some(SqlTime::truncated(settlement.settled_at));
+                self.expires_at = Some(SqlTime::truncated(settlement.expires_at));
+                // Every status is below 600, as the table checks.
+                self.answer_status = i16::try_from(settlement.answer.status).ok();
+                self.answer_content_type = Some(settlement.answer.content_type.clone());
+                self.answer_location = settlement.answer.location.clone();
+                self.answer_body = Some(settlement.answer.body.clone());
+                ("settled", None)
+            }
+            RecordState::Purged { settled_at, expired_at } => {
+                self.settled_at = Some(SqlTime::truncated(*settled_at));
+                self.expires_at = Some(SqlTime::truncated(*expired_at));
+                ("purged", None)
+            }
+        };
+        self.state = name.to_owned();
+        self.due_at = due_at.map(SqlTime::truncated);
+    }
+}
+
+impl TryFrom<RecordRow> for IdempotencyRecord {
+    type Error = StoreError;
+
+    fn try_from(row: RecordRow) -> Result<Self, Self::Error> {
+        let at = Place { table: "idempotency_records", id: row.payment_id };
+        let state = record_state(&row, &at)?;
+        Ok(Self {
+            id: record_id(&at, &row.account_id, &row.key_space, &row.key)?,
+            generation: Generation(row.generation),
+            payment_id: PaymentId(row.payment_id.0),
+            fingerprint: Fingerprint { version: row.fingerprint_version, digest: row.fingerprint },
+            request_id: at.parsed("request_id", row.request_id.parse())?,
+            fence: Fence(row.fence),
+            state,
+            first_seen_at: row.first_seen_at.0,
+            last_seen_at: row.last_seen_at.0,
+        })
+    }
+}
+
+fn record_state(row: &RecordRow, at: &Place) -> Result<RecordState, StoreError> {
+    let due_at = || at.present("due_at", row.due_at).map(|due| due.0);
+    Ok(match row.state.as_str() {
+        "running" => RecordState::Running { lease_until: due_at()? },
+        "open" => RecordState::Open { until: due_at()? },
+        "queued" => RecordState::Queued { due_at: due_at()? },
+        "unknown" => RecordState::Unknown { due_at: due_at()? },
+        "in_review" => RecordState::InReview,
+        "settled" => RecordState::Settled(Settlement {
+            answer: StoredAnswer {
+                status: at.parsed(
+                    "answer_status",
+                    at.present("answer_status", row.answer_status)?.try_into(),
+                )?,
+                content_type: at.present("answer_content_type", row.answer_content_type.clone())?,
+                location: row.answer_location.clone(),
+                body: at.present("answer_body", row.answer_body.clone())?,
+            },
+            settled_at: at.present("settled_at", row.settled_at)?.0,
+            expires_at: at.present("expires_at", row.expires_at)?.0,
+        }),
+        "purged" => RecordState::Purged {
+            settled_at: at.present("settled_at", row.settled_at)?.0,
+            expired_at: at.present("expires_at", row.expires_at)?.0,
+        },
+        other => return Err(at.broken("state", format!("{other:?} is no state"))),
+    })
+}
+
+impl From<&Payment> for PaymentRow {
+    fn from(payment: &Payment) -> Self {
+        let FinalState { status, gateway_reference, failure_code, decline_code, completed_at } =
+            payment.into();
+        let request = &payment.request;
+        Self {
+            account_id: payment.record.account.as_str().to_owned(),
+            id: SqlUuid(payment.id.0),
+            key_space: payment.record.space.as_str().to_owned(),
+            key: payment.record.key.as_str().to_owned(),
+            generation: payment.generation.0,
+            operation: request.operation.as_str().to_owned(),
+            status,
+            amount_minor: request.money.minor(),
+            currency: request.money.currency().code().to_owned(),
+            payment_method: owned(request.payment_method.as_ref()),
+            reference: owned(request.reference.as_ref()),
+            description: owned(request.description.as_ref()),
+            metadata: SqlJson(serde_json::json!(request.metadata.pairs())),
+            gateway_kind: payment.gateway.kind.clone(),
+            gateway_base_url: payment.gateway.base_url.clone(),
+            gateway_account: payment.gateway.account.clone(),
+            gateway_key: SqlUuid(payment.gateway_key.0),
+            gateway_request: payment.gateway_request.clone(),
+            gateway_reference,
+            attempts: payment.attempts.try_into().unwrap_or(i32::MAX),
+            first_sent_at: payment.first_sent_at.map(SqlTime::truncated),
+            void_intended_at: payment.void_intended_at.map(SqlTime::truncated),
+            failure_code,
+            decline_code,
+            created_at: SqlTime::truncated(payment.created_at),
+            completed_at,
+        }
+    }
+}
+
+impl From<&Payment> for FinalState {
+    fn from(payment: &Payment) -> Self {
+        let status = payment.status().as_str().to_owned();
+        let mut row = Self {
+            status,
+            gateway_reference: None,
+            failure_code: None,
+            decline_code: None,
+            completed_at: None,
+        };
+        match &payment.state {
+            PaymentState::Processing | PaymentState::NeedsReview => {}
+            PaymentState::Completed { gateway_reference, at } => {
+                row.gateway_reference = Some(gateway_reference.clone());
+                row.completed_at = Some(SqlTime::truncated(*at));
+            }
+            PaymentState::Failed { failure, gateway_reference, at } => {
+                row.gateway_reference = gateway_reference.clone();
+                row.failure_code = Some(failure.code().to_owned());
+                row.completed_at = Some(SqlTime::truncated(*at));
+                if let Failure::Declined { code } = failure {
+                    row.decline_code = code.clone();
+                }
+            }
+        }
+        row
+    }
+}
+
+impl TryFrom<PaymentRow> for Payment {
+    type Error = StoreError;
+
+    fn try_from(row: PaymentRow) -> Result<Self, Self::Error> {
+        let at = Place { table: "payments", id: row.id };
+        let state = payment_state(&row, &at)?;
+        let currency = at.parsed("currency", row.currency.parse())?;
+        let pairs: BTreeMap<String, String> =
+            at.parsed("metadata", serde_json::from_value(row.metadata.0))?;
+        let request = PaymentRequest {
+            operation: at.present("operation", Operation::from_stored(&row.operation))?,
+            money: at.parsed("amount_minor", Money::from_minor(row.amount_minor, currency))?,
+            payment_method: at.text("payment_method", row.payment_method)?,
+            reference: at.text("reference", row.reference)?,
+            description: at.text("description", row.description)?,
+            metadata: at.parsed("metadata", Metadata::parse(pairs))?,
+        };
+        Ok(Self {
+            id: PaymentId(row.id.0),
+            record: record_id(&at, &row.account_id, &row.key_space, &row.key)?,
+            generation: Generation(row.generation),
+            request,
+            gateway: GatewayIdentity {
+                kind: row.gateway_kind,
+                base_url: row.gateway_base_url,
+                account: row.gateway_account,
+            },
+            gateway_key: GatewayKey(row.gateway_key.0),
+            gateway_request: row.gateway_request,
+            attempts: at.parsed("attempts", row.attempts.try_into())?,
+            first_sent_at: row.first_sent_at.map(|time| time.0),
+            void_intended_at: row.void_intended_at.map(|time| time.0),
+            created_at: row.created_at.0,
+            state,
+        })
+    }
+}
+
+fn payment_state(row: &PaymentRow, at: &Place) -> Result<PaymentState, StoreError> {
+    let completed_at = || at.present("completed_at", row.completed_at).map(|time| time.0);
+    Ok(match at.present("status", PaymentStatus::from_name(&row.status))? {
+        PaymentStatus::Processing => PaymentState::Processing,
+        PaymentStatus::NeedsReview => PaymentState::NeedsReview,
+        PaymentStatus::Completed => PaymentState::Completed {
+            gateway_reference: at.present("gateway_reference", row.gateway_reference.clone())?,
+            at: completed_at()?,
+        },
+        PaymentStatus::Failed => PaymentState::Failed {
+            failure: match row.failure_code.as_deref() {
+                Some("payment_declined") => Failure::Declined { code: row.decline_code.clone() },
+                Some("gateway_error") => Failure::GatewayError,
+                other => return Err(at.broken("failure_code", format!("{other:?} is no code"))),
+            },
+            gateway_reference: row.gateway_reference.clone(),
+            at: completed_at()?,
+        },
+    })
+}
+
+impl EventRow {
+    /// The row of a new entry.
+    pub fn new(record: &RecordId, payment: PaymentId, event: &NewEvent, at: SqlTime) -> Self {
+        Self {
+            account_id: record.account.as_str().to_owned(),
+            payment_id: SqlUuid(payment.0),
+            fence: event.fence.0,
+            step: event.step,
+            at,
+            actor: event.actor.as_str().to_owned(),
+            kind: event.kind.as_str().to_owned(),
+            attempt: event.attempt.and_then(|attempt| attempt.try_into().ok()),
+            detail: event.detail.clone(),
+        }
+    }
+}
+
+impl TryFrom<EventRow> for PaymentEvent {
+    type Error = StoreError;
+
+    fn try_from(row: EventRow) -> Result<Self, Self::Error> {
+        let at = Place { table: "payment_events", id: row.payment_id };
+        let event = NewEvent {
+            fence: Fence(row.fence),
+            step: row.step,
+            actor: at.present("actor", Actor::from_stored(&row.actor))?,
+            kind: at.present("kind", EventKind::from_stored(&row.kind))?,
+            attempt: row
+                .attempt
+                .map(u32::try_from)
+                .transpose()
+                .map_err(|error| at.broken("attempt", error))?,
+            detail: row.detail,
+        };
+        Ok(Self { event, at: row.at.0 })
+    }
+}
+
+/// Where a value stands, for naming what is broken.
+struct Place {
+    table: &'static str,
+    id: SqlUuid,
+}
+
+impl Place {
+    fn broken(&self, column: &str, source: impl Into<BoxedError>) -> StoreError {
+        StoreError::inconsistent(
+            format!("{}.{column} of payment {}", self.table, self.id.0),
+            source,
+        )
+    }
+
+    fn present<T>(&self, column: &str, value: Option<T>) -> Result<T, StoreError> {
+        value.ok_or_else(|| self.broken(column, "the value is missing or unknown"))
+    }
+
+    fn parsed<T, E>(&self, column: &str, value: Result<T, E>) -> Result<T, StoreError>
+    where
+        E: Into<BoxedError>,
+    {
+        value.map_err(|error| self.broken(column, error))
+    }
+
+    fn text<const MIN: usize, const MAX: usize>(
+        &self,
+        column: &str,
+        value: Option<String>,
+    ) -> Result<Option<Text<MIN, MAX>>, StoreError> {
+        value.map(|value| self.parsed(column, Text::parse(value))).transpose()
+    }
+}
+
+fn owned<const MIN: usize, const MAX: usize>(text: Option<&Text<MIN, MAX>>) -> Option<String> {
+    text.map(|text| text.as_str().to_owned())
+}
+
+fn record_id(at: &Place, account: &str, space: &str, key: &str) -> Result<RecordId, StoreError> {
+    Ok(RecordId {
+        account: at.parsed("account_id", account.parse())?,
+        space: at.present("key_space", KeySpace::from_stored(space))?,
+        key: at.parsed("key", IdempotencyKey::from_body(key))?,
+    })
+}

@@ -1,0 +1,79 @@
+//! The tables, as the migrations of both stores make them.
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Integer, Nullable, SmallInt, Text};
+    use crate::store::values::{Id, Instant};
+
+    idempotency_records (account_id, key_space, key) {
+        account_id -> Text,
+        key_space -> Text,
+        key -> Text,
+        generation -> Integer,
+        payment_id -> Id,
+        fingerprint_version -> SmallInt,
+        fingerprint -> Binary,
+        request_id -> Text,
+        fence -> BigInt,
+        state -> Text,
+        due_at -> Nullable<Instant>,
+        first_seen_at -> Instant,
+        last_seen_at -> Instant,
+        settled_at -> Nullable<Instant>,
+        expires_at -> Nullable<Instant>,
+        answer_status -> Nullable<SmallInt>,
+        answer_content_type -> Nullable<Text>,
+        answer_location -> Nullable<Text>,
+        answer_body -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+    use crate::store::values::{Document, Id, Instant};
+
+    payments (account_id, id) {
+        account_id -> Text,
+        id -> Id,
+        key_space -> Text,
+        key -> Text,
+        generation -> Integer,
+        operation -> Text,
+        status -> Text,
+        amount_minor -> BigInt,
+        currency -> Text,
+        payment_method -> Nullable<Text>,
+        reference -> Nullable<Text>,
+        description -> Nullable<Text>,
+        metadata -> Document,
+        gateway_kind -> Text,
+        gateway_base_url -> Text,
+        gateway_account -> Text,
+        gateway_key -> Id,
+        gateway_request -> Binary,
+        gateway_reference -> Nullable<Text>,
+        attempts -> Integer,
+        first_sent_at -> Nullable<Instant>,
+        void_intended_at -> Nullable<Instant>,
+        failure_code -> Nullable<Text>,
+        decline_code -> Nullable<Text>,
+        created_at -> Instant,
+        completed_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+    use crate::store::values::{Id, Instant};
+
+    payment_events (account_id, payment_id, fence, step) {
+        account_id -> Text,
+        payment_id -> Id,
+        fence -> BigInt,
+        step -> Integer,
+        at -> Instant,
+        actor -> Text,
+        kind -> Text,
+        attempt -> Nullable<Integer>,
+        detail -> Nullable<Text>,
+    }
+}

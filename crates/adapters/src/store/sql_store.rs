@@ -1,0 +1,124 @@
+//! The ports on a SQL store.
+
+use async_trait::async_trait;
+use payonce_domain::account::AccountId;
+use payonce_domain::idempotency::RecordId;
+use payonce_domain::payment::{Payment, PaymentEvent, PaymentId};
+use payonce_domain::ports::{
+    BoxedError, HandOver, IdempotencyRepository, KnownKey, LeaseRenewal, OpenPayment, Opened,
+    PageCursor, PaymentFilter, PaymentPage, PaymentQueries, PaymentRepository, Renewed,
+    RepositoryError, Settle, Settled,
+};
+
+use super::StoreOptions;
+use super::connections::Connections;
+use super::error::StoreError;
+use super::queries::{ListCall, Queries};
+use super::transactions;
+use crate::migrations::{Migrate, MigrationState};
+
+/// Payments and keys in a SQL database.
+#[derive(Clone)]
+pub struct SqlStore<C> {
+    connections: C,
+}
+
+impl<C: Connections> SqlStore<C> {
+    /// Prepares the store; connects only when it is used. Fails on a URL that is none.
+    pub fn new(url: &str, options: StoreOptions) -> Result<Self, BoxedError> {
+        Ok(Self { connections: C::prepare(url, options)? })
+    }
+
+    /// Runs the migrations that are pending; returns their names.
+    pub async fn migrate_up(&self) -> Result<Vec<String>, BoxedError> {
+        self.connections.apart(Migrate::migrate_up).await
+    }
+
+    /// Reverts the newest migration; returns its name, or `None` when there is none.
+    pub async fn migrate_down(&self) -> Result<Option<String>, BoxedError> {
+        self.connections.apart(Migrate::migrate_down).await
+    }
+
+    /// Every migration of this build, oldest first, and whether it was run.
+    pub async fn migration_states(&self) -> Result<Vec<MigrationState>, BoxedError> {
+        self.connections.apart(Migrate::migration_states).await
+    }
+
+    /// Closes the connections; what is under way ends first.
+    pub fn close(&self) {
+        self.connections.close();
+    }
+}
+
+#[async_trait]
+impl<C: Connections> PaymentRepository for SqlStore<C> {
+    async fn open(&self, open: OpenPayment) -> Result<Opened, RepositoryError> {
+        self.connections.write(move |conn| transactions::open(conn, &open)).await
+    }
+
+    async fn renew(&self, renewal: LeaseRenewal) -> Result<Renewed, RepositoryError> {
+        self.connections.write(move |conn| transactions::renew(conn, &renewal)).await
+    }
+
+    async fn hand_over(&self, hand_over: HandOver) -> Result<Renewed, RepositoryError> {
+        self.connections.write(move |conn| transactions::hand_over(conn, &hand_over)).await
+    }
+
+    async fn settle(&self, settle: Settle) -> Result<Settled, RepositoryError> {
+        self.connections.write(move |conn| transactions::settle(conn, &settle)).await
+    }
+}
+
+#[async_trait]
+impl<C: Connections> IdempotencyRepository for SqlStore<C> {
+    async fn find(&self, id: &RecordId) -> Result<Option<KnownKey>, RepositoryError> {
+        let id = id.clone();
+        self.connections.read(move |conn| conn.find_record(&id)).await
+    }
+}
+
+#[async_trait]
+impl<C: Connections> PaymentQueries for SqlStore<C> {
+    async fn find(
+        &self,
+        account: &AccountId,
+        id: PaymentId,
+    ) -> Result<Option<Payment>, RepositoryError> {
+        let account = account.clone();
+        self.connections.read(move |conn| conn.find_payment(&account, id)).await
+    }
+
+    async fn list(
+        &self,
+        account: &AccountId,
+        filter: &PaymentFilter,
+        after: Option<PageCursor>,
+        limit: u32,
+    ) -> Result<PaymentPage, RepositoryError> {
+        let account = account.clone();
+        let call = ListCall { filter: filter.clone(), after, limit };
+        self.connections.read(move |conn| conn.list_payments(&account, &call)).await
+    }
+
+    async fn events(
+        &self,
+        account: &AccountId,
+        id: PaymentId,
+    ) -> Result<Option<Vec<PaymentEvent>>, RepositoryError> {
+        let account = account.clone();
+        self.connections.read(move |conn| conn.payment_events(&account, id)).await
+    }
+
+    async fn check(&self) -> Result<(), RepositoryError> {
+        let states = self.connections.read(|conn| {
+            conn.migration_states().map_err(|error| StoreError::inconsistent("the schema", error))
+        });
+        match states.await?.into_iter().find(|migration| !migration.is_applied) {
+            None => Ok(()),
+            Some(pending) => Err(RepositoryError::Inconsistent {
+                place: "the schema".to_owned(),
+                source: format!("migration {} is pending", pending.name).into(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Private databases for the tests of the other crates.
+//!
+//! PostgreSQL is a real server, named by `TEST_DATABASE_URL`; each test gets a schema of its own
+//! in it, dropped with everything in it at the end. SQLite is a file in a folder of its own.
+//! A missing server is a failure that says what to do, never a skipped test.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot start must fail")]
+
+use diesel::Connection;
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use tempfile::TempDir;
+use url::Url;
+use uuid::Uuid;
+
+/// A database that nobody else uses, gone when it is dropped.
+#[derive(Debug)]
+pub struct TestDatabase {
+    url: String,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Postgres { server: String, schema: String },
+    Sqlite { _folder: TempDir },
+}
+
+impl TestDatabase {
+    /// An empty schema on the PostgreSQL server that `TEST_DATABASE_URL` names.
+    pub fn postgres() -> Self {
+        let Ok(server) = std::env::var("TEST_DATABASE_URL") else {
+            panic!("TEST_DATABASE_URL is not set: run the tests by `make test`, which starts a server");
+        };
+        let schema = format!("test_{}", Uuid::new_v4().simple());
+        run(&server, &format!("CREATE SCHEMA {schema}"));
+        let mut url = Url::parse(&server).expect("TEST_DATABASE_URL is a URL");
+        url.query_pairs_mut().append_pair("options", &format!("-csearch_path={schema}"));
+        Self { url: url.into(), kind: Kind::Postgres { server, schema } }
+    }
+
+    /// A file that does not exist yet.
+    pub fn sqlite() -> Self {
+        let folder = TempDir::new().expect("a temporary folder can be made");
+        let url = format!("sqlite://{}", folder.path().join("payonce.db").display());
+        Self { url, kind: Kind::Sqlite { _folder: folder } }
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether this is PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.kind, Kind::Postgres { .. })
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        if let Kind::Postgres { server, schema } = &self.kind {
+            run(server, &format!("DROP SCHEMA {schema} CASCADE"));
+        }
+    }
+}
+
+fn run(server: &str, statement: &str) {
+    let mut conn = PgConnection::establish(server)
+        .unwrap_or_else(|error| panic!("the server of TEST_DATABASE_URL is not there: {error}"));
+    conn.batch_execute(statement).expect("the test server lets its user make schemas");
+}
