@@ -1,1 +1,13 @@
-//! stub
+//! The Payonce service.
+//!
+//! [`http`] is the interface, [`settings`] what an operator sets, [`wiring`] the only place that
+//! names adapters, [`server`] the listener and its end, [`cli`] the command line.
+
+pub mod api;
+pub mod cli;
+mod commands;
+pub mod http;
+pub mod server;
+pub mod settings;
+mod telemetry;
+pub mod wiring;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `payonce` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    payonce_api::cli::run()
+}

@@ -29,7 +29,9 @@ impl TestDatabase {
     /// An empty schema on the PostgreSQL server that `TEST_DATABASE_URL` names.
     pub fn postgres() -> Self {
         let Ok(server) = std::env::var("TEST_DATABASE_URL") else {
-            panic!("TEST_DATABASE_URL is not set: run the tests by `make test`, which starts a server");
+            panic!(
+                "TEST_DATABASE_URL is not set: run the tests by `make test`, which starts a server"
+            );
         };
         let schema = format!("test_{}", Uuid::new_v4().simple());
         run(&server, &format!("CREATE SCHEMA {schema}"));

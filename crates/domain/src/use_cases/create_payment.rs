@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -35,6 +36,8 @@ pub struct CreatePayment {
     pub waiters: Arc<Waiters>,
     /// Tasks that a shutdown waits for.
     pub tasks: TaskTracker,
+    /// Where they run: a runtime that outlives the threads that serve HTTP.
+    pub runtime: Handle,
     /// What the service grants.
     pub terms: CreateTerms,
 }
@@ -166,7 +169,8 @@ impl CreatePayment {
 
     async fn start(self: &Arc<Self>, open: OpenPayment) -> Result<Started, CreatePaymentError> {
         let this = Arc::clone(self);
-        let task = self.tasks.spawn(async move { this.open_and_pay(open).await });
+        let work = async move { this.open_and_pay(open).await };
+        let task = self.tasks.spawn_on(work, &self.runtime);
         task.await.map_err(CreatePaymentError::Interrupted)?
     }
 
@@ -215,3 +219,6 @@ fn polls() -> impl Iterator<Item = Duration> + Send {
         .without_max_times()
         .build()
 }
+
+#[cfg(test)]
+mod tests;

@@ -195,6 +195,10 @@ impl Round<'_> {
     async fn void(&mut self) -> Result<Finding, PayError> {
         let mut pauses = self.pay.terms.retry.pauses();
         for attempt in 1..=self.pay.terms.retry.attempts {
+            // The door is not shut for a void that cannot be sent any more.
+            if self.call_limit().is_zero() {
+                break;
+            }
             if self.payment.void_intended_at.is_none() {
                 self.timeline.add(EventKind::VoidIntended, None, None);
             }
@@ -361,9 +365,10 @@ impl Round<'_> {
             .is_none_or(|first| self.store_now() - first < self.pay.terms.dedupe_window)
     }
 
-    /// The store's clock, carried forward by elapsed time.
+    /// The store's clock, carried forward by elapsed time, to the microsecond that a store holds.
     fn store_now(&self) -> OffsetDateTime {
-        self.store_now + self.pay.clock.elapsed().saturating_sub(self.began_at)
+        let now = self.store_now + self.pay.clock.elapsed().saturating_sub(self.began_at);
+        now.truncate_to_microsecond()
     }
 }
 

@@ -93,8 +93,10 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         let mut channels = self.waiters.lock();
         channels.waiting = channels.waiting.saturating_sub(1);
-        // This one's own receiver still counts.
-        let is_last = |sender: &watch::Sender<Answer>| sender.receiver_count() <= 1;
+        // Somebody may have begun to wait anew, on another channel. Its own receiver still counts.
+        let is_last = |sender: &watch::Sender<Answer>| {
+            sender.subscribe().same_channel(&self.receiver) && sender.receiver_count() <= 1
+        };
         if channels.by_payment.get(&self.payment).is_some_and(is_last) {
             channels.by_payment.remove(&self.payment);
         }
@@ -123,6 +125,19 @@ mod tests {
         let waiters = Waiters::new(1);
         let mut one = waiters.subscribe(fixtures::payment().id).expect("a place");
         assert_eq!(one.answer(Duration::from_secs(5)).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_who_leaves_late_does_not_end_the_wait_of_another() {
+        let waiters = Waiters::new(10);
+        let payment = fixtures::payment().id;
+        let woken = waiters.subscribe(payment).expect("a place");
+        waiters.settled(payment, &Arc::new(fixtures::settled("first")));
+        let mut newer = waiters.subscribe(payment).expect("a place");
+        drop(woken);
+        let answer = Arc::new(fixtures::settled("second"));
+        waiters.settled(payment, &answer);
+        assert_eq!(newer.answer(Duration::from_secs(1)).await, Some(answer));
     }
 
     #[test]

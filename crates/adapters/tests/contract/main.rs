@@ -1,0 +1,122 @@
+//! What the ports promise, kept by every store: one function for each promise, run against a
+//! private PostgreSQL schema and a private SQLite file.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a promise that is not kept must fail its test"
+)]
+
+mod broken_rows;
+mod connections;
+mod expiry;
+mod fixtures;
+mod harness;
+mod migrations;
+mod open;
+mod queries;
+mod settle;
+mod takeover;
+
+/// Runs each promise against each store, as `postgres::promise` and `sqlite::promise`.
+macro_rules! promises {
+    ($($promises:tt)+) => {
+        kept_by! { postgres $($promises)+ }
+        kept_by! { sqlite $($promises)+ }
+    };
+}
+
+macro_rules! kept_by {
+    ($store:ident $($module:ident { $($promise:ident,)+ })+) => {
+        mod $store {
+            use payonce_testing::TestDatabase;
+
+            $($(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $promise() {
+                    crate::harness::keep(TestDatabase::$store, crate::$module::$promise).await;
+                }
+            )+)+
+        }
+    };
+}
+
+promises! {
+    open {
+        a_fresh_key_is_owned_by_one_of_50_racing_callers,
+        a_fresh_key_is_owned_by_one_of_50_callers_who_ask_for_different_things,
+        an_opening_stores_payment_record_and_first_event,
+        another_request_is_a_mismatch_that_names_the_fields,
+        repeating_an_opening_owns_the_same_payment_again,
+        an_opening_that_was_taken_over_is_not_owned_again,
+        a_queued_opening_is_pending_and_counts_no_send,
+        a_key_of_another_account_or_key_space_is_another_key,
+        a_payment_at_another_gateway_is_pending_and_never_owned,
+        an_unknown_fingerprint_version_is_never_compared,
+        an_opening_that_is_refused_leaves_nothing_behind,
+        a_key_that_is_seen_again_is_remembered_as_seen,
+    }
+    takeover {
+        a_dead_lease_is_taken_over_by_one_of_16_racing_callers,
+        a_dead_lease_is_taken_over_by_one_of_two_instances,
+        taking_over_continues_the_same_payment,
+        renewing_keeps_the_lease_and_counts_attempts,
+        a_void_is_intended_at_once_and_for_good,
+        renewing_under_another_fence_writes_nothing,
+        what_is_handed_over_is_pending_for_others,
+        who_has_handed_over_owns_nothing_any_more,
+        handing_over_under_another_fence_writes_nothing,
+        events_keep_their_order_actor_attempt_and_detail,
+    }
+    settle {
+        settling_stores_final_state_and_answer_together,
+        settling_under_another_fence_writes_nothing,
+        the_settle_of_whoever_took_over_stands,
+        settling_again_returns_the_first_answer,
+        of_16_settles_under_one_fence_one_is_stored_and_all_return_it,
+        an_answer_is_replayed_byte_for_byte,
+        a_settle_and_a_take_over_never_both_win,
+        a_final_payment_never_gets_another_end,
+        a_settle_that_is_refused_writes_nothing,
+        a_settle_needs_no_living_lease_only_the_fence,
+    }
+    expiry {
+        an_expired_key_is_refused_with_its_payment,
+        a_reused_key_opens_a_payment_of_the_next_generation,
+        an_expired_key_is_reused_by_one_of_16_racing_callers,
+        the_owner_of_an_expired_generation_writes_nothing,
+        a_reused_key_may_be_queued,
+        a_purged_key_is_refused_or_reused_like_an_expired_one,
+        no_generation_of_a_key_is_ever_paid_twice,
+        what_is_not_settled_never_expires,
+    }
+    queries {
+        every_field_of_a_request_is_kept,
+        every_currency_keeps_its_minor_units,
+        lists_run_newest_first_through_pages_without_gap_or_repeat,
+        a_newer_payment_does_not_move_the_next_page,
+        each_filter_selects,
+        a_filter_holds_across_pages,
+        a_key_is_found_with_the_time_of_the_store,
+        an_unknown_payment_is_not_found,
+    }
+    broken_rows {
+        a_broken_payment_is_named_by_its_column,
+        a_broken_record_is_named_by_its_column,
+        a_record_without_its_payment_is_named,
+        a_broken_event_is_named_by_its_column,
+    }
+    connections {
+        no_connection_is_held_beyond_a_call,
+        a_store_out_of_reach_is_unavailable,
+        a_closed_store_is_unavailable,
+        an_opening_whose_caller_leaves_happens_wholly_or_not_at_all,
+        a_settle_whose_caller_leaves_happens_wholly_or_not_at_all,
+    }
+    migrations {
+        a_store_is_ready_only_while_its_schema_is_the_newest,
+        migrating_up_again_changes_nothing,
+        up_down_and_up_again_leave_a_store_that_works,
+        eight_instances_may_migrate_an_empty_database_at_once,
+    }
+}

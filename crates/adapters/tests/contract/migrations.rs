@@ -1,0 +1,85 @@
+//! Bringing the schema forward and back.
+
+use std::sync::Arc;
+
+use payonce_domain::ports::{Opened, RepositoryError, Settled};
+
+use crate::fixtures::{open, settle};
+use crate::harness::{Call, Database, OPTIONS, Store, race};
+
+pub async fn a_store_is_ready_only_while_its_schema_is_the_newest(database: Arc<Database>) {
+    let store = database.empty_store(OPTIONS);
+    assert_not_ready(&store).await;
+    store.schema.migrate_up().await.expect("it migrates");
+    store.queries.check().await.expect("it is ready");
+    store.schema.migrate_down().await.expect("it reverts").expect("one is applied");
+    assert_not_ready(&store).await;
+    store.schema.migrate_up().await.expect("it migrates");
+    store.queries.check().await.expect("it is ready again");
+}
+
+pub async fn migrating_up_again_changes_nothing(database: Arc<Database>) {
+    let store = database.store().await;
+    let owned = store.own(open("k")).await;
+    let before = store.snapshot(&owned.payment).await;
+    let applied = store.schema.applied().await.expect("it lists");
+    assert!(!applied.is_empty() && applied.iter().all(|(_, is_applied)| *is_applied));
+    assert!(applied.is_sorted(), "{applied:?}");
+    for _ in 0..2 {
+        let run = store.schema.migrate_up().await.expect("it migrates");
+        assert_eq!(run, Vec::<String>::new());
+    }
+    assert_eq!(store.schema.applied().await.expect("it lists"), applied);
+    assert_eq!(store.snapshot(&owned.payment).await, before);
+}
+
+pub async fn up_down_and_up_again_leave_a_store_that_works(database: Arc<Database>) {
+    let store = database.empty_store(OPTIONS);
+    let first = store.schema.migrate_up().await.expect("it migrates");
+    assert_works(&store).await;
+    for newest in first.iter().rev() {
+        let reverted = store.schema.migrate_down().await.expect("it reverts");
+        assert_eq!(reverted.as_ref(), Some(newest));
+    }
+    assert_eq!(store.schema.migrate_down().await.expect("nothing is left"), None);
+    let applied = store.schema.applied().await.expect("it lists");
+    assert_eq!(applied.len(), first.len());
+    assert!(applied.iter().all(|(_, is_applied)| !is_applied), "{applied:?}");
+
+    assert_eq!(store.schema.migrate_up().await.expect("it migrates"), first);
+    assert_eq!(store.all_payments().await, []);
+    assert_works(&store).await;
+}
+
+pub async fn eight_instances_may_migrate_an_empty_database_at_once(database: Arc<Database>) {
+    let stores: Vec<_> = (0..8).map(|_| database.empty_store(OPTIONS)).collect();
+    let calls = stores.iter().map(|store| {
+        let schema = Arc::clone(&store.schema);
+        let call: Call<_> = Box::pin(async move { schema.migrate_up().await });
+        call
+    });
+    let runs = race(calls).await;
+    let mut run: Vec<String> = Vec::new();
+    for one in runs {
+        run.extend(one.expect("each succeeds"));
+    }
+    let known = stores[0].schema.applied().await.expect("it lists");
+    assert!(known.iter().all(|(_, is_applied)| *is_applied), "{known:?}");
+    assert_eq!(run.len(), known.len(), "each was run once: {run:?}");
+    for store in &stores {
+        store.queries.check().await.expect("each is ready");
+    }
+    assert_works(&stores[0]).await;
+}
+
+async fn assert_not_ready(store: &Store) {
+    let found = store.queries.check().await;
+    assert!(matches!(found, Err(RepositoryError::Inconsistent { .. })), "{found:?}");
+}
+
+async fn assert_works(store: &Store) {
+    let owned = store.own(open("k")).await;
+    let settled = store.settle(settle(&owned, "paid")).await;
+    let Settled::Stored(stored) = settled else { panic!("{settled:?}") };
+    assert_eq!(store.open(open("k")).await, Opened::Replay(stored));
+}

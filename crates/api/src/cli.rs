@@ -1,0 +1,100 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands;
+
+/// Pays once: an idempotent payment service between an application and an unreliable gateway.
+#[derive(Debug, Parser)]
+#[command(name = "payonce", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    sources: Sources,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where settings come from, beside the defaults and PAYONCE__… variables.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Sources {
+    /// A configuration file; may be repeated, later wins.
+    #[arg(long = "config", value_name = "FILE", global = true)]
+    #[arg(env = "PAYONCE_CONFIG", value_delimiter = ':')]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves HTTP.
+    Serve,
+    /// Changes the database's schema, or shows where it stands.
+    Migrate {
+        #[command(subcommand)]
+        action: MigrateAction,
+    },
+    /// Shows or checks the effective configuration.
+    Config {
+        #[command(subcommand)]
+        action: ConfigAction,
+    },
+}
+
+/// What is done to the schema.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum MigrateAction {
+    /// Runs the migrations that are pending.
+    Up,
+    /// Reverts the newest migration. Its tables and what they hold are gone.
+    Down,
+    /// Lists the migrations.
+    Status,
+}
+
+/// What is done with the configuration.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Prints every value and where it came from, secrets masked.
+    Show,
+    /// Says whether a service with it would start.
+    Check,
+}
+
+/// Why a command did not end well.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// Wrong configuration.
+    #[error("{0}")]
+    Settings(#[from] crate::settings::SettingsError),
+    /// It failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl CommandError {
+    /// A failure with what was being done.
+    pub(crate) fn failed(doing: &str, error: impl std::fmt::Display) -> Self {
+        Self::Failed(format!("{doing}: {error}"))
+    }
+}
+
+/// Runs the command line of this process: 0 done, 1 failed, 2 wrong usage or configuration.
+pub fn run() -> ExitCode {
+    let Cli { sources, command } = Cli::parse();
+    let done = match command {
+        Command::Serve => commands::serve(&sources),
+        Command::Migrate { action } => commands::migrate(&sources, action),
+        Command::Config { action } => commands::config(&sources, action),
+    };
+    let (prefix, error, code) = match done {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(CommandError::Settings(error)) => ("configuration", error.to_string(), 2),
+        Err(CommandError::Failed(error)) => ("payonce", error, 1),
+    };
+    for line in error.lines() {
+        eprintln!("{prefix}: {line}");
+    }
+    ExitCode::from(code)
+}

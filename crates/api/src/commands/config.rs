@@ -1,0 +1,27 @@
+//! `payonce config show|check`.
+
+use std::io::Write;
+
+use crate::cli::{CommandError, ConfigAction, Sources};
+use crate::settings::Layers;
+
+/// Prints the effective configuration, or says that it is valid.
+pub(crate) fn config(sources: &Sources, action: ConfigAction) -> Result<(), CommandError> {
+    let layers = Layers::load(&sources.files)?;
+    let lines = match action {
+        ConfigAction::Show => layers
+            .effective()?
+            .into_iter()
+            .map(|entry| format!("{} = {}  # {}", entry.key, entry.value, entry.origin))
+            .collect(),
+        ConfigAction::Check => {
+            layers.settings()?;
+            vec!["the configuration is valid".to_owned()]
+        }
+    };
+    let mut out = std::io::stdout().lock();
+    for line in lines {
+        writeln!(out, "{line}").map_err(|error| CommandError::failed("writing", error))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! The commands, one a file.
+
+mod config;
+mod migrate;
+mod serve;
+
+pub(crate) use config::config;
+pub(crate) use migrate::migrate;
+pub(crate) use serve::serve;
+
+use tokio::runtime::Runtime;
+
+use crate::cli::CommandError;
+
+/// Everything but the HTTP threads runs here.
+fn runtime() -> Result<Runtime, CommandError> {
+    Runtime::new().map_err(|error| CommandError::failed("starting the runtime", error))
+}

@@ -1,0 +1,72 @@
+//! Reads a body: JSON, bounded in size and time.
+
+use std::time::Duration;
+
+use actix_web::http::header::CONTENT_ENCODING;
+use actix_web::{HttpMessage, HttpRequest, web};
+use futures_util::StreamExt;
+use tokio::time::{Instant, timeout_at};
+
+use super::problem::{Code, Problem};
+
+/// What a body may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyLimits {
+    /// Most bytes.
+    pub bytes: usize,
+    /// The longest time for it to arrive; the framework itself waits for ever.
+    pub time: Duration,
+}
+
+impl BodyLimits {
+    /// Reads the body of a request that announces JSON.
+    pub async fn read_json(
+        &self,
+        request: &HttpRequest,
+        mut payload: web::Payload,
+    ) -> Result<Vec<u8>, Problem> {
+        check_media_type(request)?;
+        let too_large = || {
+            let detail = format!("Send a body of at most {} bytes.", self.bytes);
+            Problem::new(Code::BodyTooLarge).detail(detail).closing_connection()
+        };
+        let announced = request.headers().get("content-length");
+        let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if announced
+            .is_some_and(|length| usize::try_from(length).map_or(true, |it| it > self.bytes))
+        {
+            return Err(too_large());
+        }
+        let deadline = Instant::now() + self.time;
+        let mut body = Vec::new();
+        loop {
+            let chunk = timeout_at(deadline, payload.next())
+                .await
+                .map_err(|_late| Problem::new(Code::BodyTimeout).closing_connection())?;
+            let Some(chunk) = chunk else {
+                return Ok(body);
+            };
+            let chunk = chunk.map_err(|error| {
+                let detail = format!("The body did not arrive whole: {error}.");
+                Problem::new(Code::MalformedBody).detail(detail).closing_connection()
+            })?;
+            if body.len().saturating_add(chunk.len()) > self.bytes {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+    }
+}
+
+fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
+    let refused = || Problem::new(Code::UnsupportedMediaType).closing_connection();
+    let media_type = request.mime_type().ok().flatten().ok_or_else(refused)?;
+    let is_json = media_type.type_() == mime::APPLICATION
+        && (media_type.subtype() == mime::JSON || media_type.suffix() == Some(mime::JSON));
+    let is_utf_8 = media_type.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8);
+    let is_plain = request
+        .headers()
+        .get(CONTENT_ENCODING)
+        .is_none_or(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if is_json && is_utf_8 && is_plain { Ok(()) } else { Err(refused()) }
+}

@@ -1,0 +1,86 @@
+//! Lets requests in while the service is ready for them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::{Error, web};
+use tokio::sync::watch;
+
+use super::problem::{Code, Problem};
+
+/// Whether the service takes requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// Not yet, for this reason.
+    Starting(&'static str),
+    /// Yes.
+    Ready,
+    /// Not any more.
+    Draining,
+}
+
+/// The stage that the service is in; every clone sees the same.
+#[derive(Debug, Clone)]
+pub struct Readiness(Arc<watch::Sender<Stage>>);
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(Stage::Starting("the database was not reached yet"))))
+    }
+}
+
+impl Readiness {
+    /// Tells why the service is not ready; a draining service stays so.
+    pub fn not_yet(&self, reason: &'static str) {
+        self.go_to(Stage::Starting(reason));
+    }
+
+    /// Opens the service; a draining one stays so.
+    pub fn open(&self) {
+        self.go_to(Stage::Ready);
+    }
+
+    /// Closes the service for good.
+    pub fn drain(&self) {
+        self.0.send_replace(Stage::Draining);
+    }
+
+    fn go_to(&self, next: Stage) {
+        self.0.send_if_modified(|stage| {
+            let may_change = *stage != Stage::Draining && *stage != next;
+            if may_change {
+                *stage = next;
+            }
+            may_change
+        });
+    }
+
+    /// Fails while the service takes no requests.
+    pub fn check(&self) -> Result<(), Problem> {
+        match &*self.0.borrow() {
+            Stage::Ready => Ok(()),
+            Stage::Starting(reason) => Err(Problem::new(Code::StoreUnavailable)
+                .detail(format!("The service is starting: {reason}. Repeat the request."))
+                .retry_after(Duration::from_secs(1))),
+            Stage::Draining => Err(Problem::new(Code::ShuttingDown)
+                .retry_after(Duration::from_secs(1))
+                .closing_connection()),
+        }
+    }
+}
+
+/// Refuses everything but the health routes while the service is not ready.
+pub async fn close_while_not_ready(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let is_health = matches!(request.path(), "/healthz" | "/readyz");
+    let readiness = request.app_data::<web::Data<Readiness>>().cloned();
+    match readiness.map_or(Ok(()), |readiness| readiness.check()) {
+        Err(problem) if !is_health => Ok(request.error_response(problem)),
+        _ => next.call(request).await,
+    }
+}

@@ -1,0 +1,36 @@
+//! `GET /readyz`.
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use payonce_domain::ports::RepositoryError;
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::api::Api;
+use crate::http::gate::Readiness;
+use crate::http::problem::{Code, Problem};
+
+/// The longest time for the database to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The database is reachable and migrated, and the service is not going down.
+pub async fn ready(
+    readiness: web::Data<Readiness>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    readiness.check()?;
+    let not_ready = |reason: &str| {
+        Problem::new(Code::StoreUnavailable)
+            .detail(format!("Not ready: {reason}."))
+            .retry_after(Duration::from_secs(1))
+    };
+    match timeout(PATIENCE, api.payments.check()).await {
+        Ok(Ok(())) => Ok(HttpResponse::Ok().json(json!({"status": "ready"}))),
+        Ok(Err(error @ RepositoryError::Inconsistent { .. })) => {
+            Err(not_ready("the database's schema is not the one this version needs").cause(error))
+        }
+        Ok(Err(error)) => Err(not_ready("the database does not answer").cause(error)),
+        Err(_late) => Err(not_ready("the database does not answer in time")),
+    }
+}

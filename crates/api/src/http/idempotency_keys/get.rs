@@ -1,0 +1,54 @@
+//! `GET /v1/idempotency-keys/{key}`.
+
+use actix_web::{HttpResponse, web};
+use payonce_domain::idempotency::{IdempotencyKey, KeySpace, RecordId, RecordState};
+use payonce_domain::ports::KnownKey;
+use serde::Serialize;
+
+use crate::api::Api;
+use crate::http::RequestScope;
+use crate::http::problem::{Code, Problem};
+use crate::http::timestamp::rfc3339;
+
+#[derive(Serialize)]
+struct KeyView<'a> {
+    key: &'a str,
+    state: &'static str,
+    payment_id: String,
+    payment: String,
+    first_seen_at: String,
+    last_seen_at: String,
+    expires_at: Option<String>,
+}
+
+impl<'a> From<&'a KnownKey> for KeyView<'a> {
+    fn from(KnownKey { record, now }: &'a KnownKey) -> Self {
+        let (state, expires_at) = match &record.state {
+            _ if record.is_expired(*now) => ("expired", None),
+            RecordState::Settled(settlement) => ("completed", Some(settlement.expires_at)),
+            _ => ("in_progress", None),
+        };
+        Self {
+            key: record.id.key.as_str(),
+            state,
+            payment_id: record.payment_id.to_string(),
+            payment: format!("/v1/payments/{}", record.payment_id),
+            first_seen_at: rfc3339(record.first_seen_at),
+            last_seen_at: rfc3339(record.last_seen_at),
+            expires_at: expires_at.map(rfc3339),
+        }
+    }
+}
+
+/// The key's state and payment; its stored answer is not shown here.
+pub async fn get(
+    key: web::Path<String>,
+    scope: RequestScope,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let not_seen = || Problem::new(Code::IdempotencyKeyNotFound);
+    let key = IdempotencyKey::from_body(&key).map_err(|_no_key| not_seen())?;
+    let record = RecordId { account: scope.account, space: KeySpace::Key, key };
+    let known = api.keys.find(&record).await?.ok_or_else(not_seen)?;
+    Ok(HttpResponse::Ok().json(KeyView::from(&known)))
+}

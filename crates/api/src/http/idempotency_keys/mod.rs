@@ -1,0 +1,5 @@
+//! What is known of a key.
+
+mod get;
+
+pub use get::get;

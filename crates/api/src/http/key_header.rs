@@ -1,0 +1,47 @@
+//! Reads the `Idempotency-Key` header.
+
+use actix_web::http::header::{HeaderMap, HeaderValue};
+use payonce_domain::idempotency::IdempotencyKey;
+
+use super::problem::{Code, Problem};
+
+const NAME: &str = "Idempotency-Key";
+
+/// A key with its spelling on the wire.
+#[derive(Debug, Clone)]
+pub struct KeyHeader {
+    /// The key.
+    pub key: IdempotencyKey,
+    /// As the client spelled it, for the echo.
+    pub echo: HeaderValue,
+}
+
+impl KeyHeader {
+    /// Reads exactly one key.
+    pub fn read(headers: &HeaderMap) -> Result<Self, Problem> {
+        let mut values = headers.get_all(NAME);
+        let Some(value) = values.next() else {
+            let missing = Problem::new(Code::IdempotencyKeyMissing);
+            return Err(if headers.contains_key("X-Idempotency-Key") {
+                missing.detail("Send the key as Idempotency-Key, without X- before it.")
+            } else {
+                missing
+            });
+        };
+        let invalid = Problem::new(Code::IdempotencyKeyInvalid);
+        if values.next().is_some() {
+            return Err(invalid.detail("Send exactly one Idempotency-Key header."));
+        }
+        let Ok(text) = value.to_str() else {
+            return Err(
+                invalid.detail("The key must consist of visible ASCII characters, without spaces.")
+            );
+        };
+        match text.parse() {
+            Ok(key) => Ok(Self { key, echo: value.clone() }),
+            Err(error) => {
+                Err(invalid.detail(format!("Correct the Idempotency-Key header: {error}.")))
+            }
+        }
+    }
+}

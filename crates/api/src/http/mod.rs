@@ -1,0 +1,70 @@
+//! The HTTP interface: every path, and the way from a request to a use case and back.
+//!
+//! A route reads a request, calls one use case or query, and spells the answer. It must not
+//! decide anything about keys or payments.
+
+mod answers;
+mod body;
+mod cursor;
+mod deadline;
+mod fields;
+mod gate;
+mod health;
+mod idempotency_keys;
+mod json_object;
+mod key_header;
+mod payments;
+mod preferences;
+pub mod problem;
+mod query;
+mod request_scope;
+mod timestamp;
+
+use actix_web::middleware::from_fn;
+use actix_web::web;
+
+pub use answers::JsonAnswers;
+pub use body::BodyLimits;
+pub use deadline::RequestDeadline;
+pub use gate::{Readiness, close_while_not_ready};
+pub use request_scope::{RequestScope, in_request_scope};
+
+use problem::{Code, Problem};
+
+/// Every path of the service.
+pub fn routes(config: &mut web::ServiceConfig) {
+    let in_time = || from_fn(deadline::end_in_time);
+    let payments = resource("/v1/payments", "GET, POST")
+        .route(web::post().to(payments::create))
+        .route(web::get().to(payments::list));
+    let payments_alias = resource("/payments", "POST").route(web::post().to(payments::create));
+    let payment = resource("/v1/payments/{id}", "GET").route(web::get().to(payments::get));
+    let events = resource("/v1/payments/{id}/events", "GET").route(web::get().to(payments::events));
+    let key = resource("/v1/idempotency-keys/{key:.+}", "GET")
+        .route(web::get().to(idempotency_keys::get));
+    config
+        .service(payments.wrap(in_time()))
+        .service(payments_alias.wrap(in_time()))
+        .service(payment.wrap(in_time()))
+        .service(events.wrap(in_time()))
+        .service(key.wrap(in_time()))
+        .service(resource("/healthz", "GET").route(web::get().to(health::live)))
+        .service(resource("/readyz", "GET").route(web::get().to(health::ready)));
+}
+
+/// Whether a route takes an idempotency key, so that its errors say whether a new key is safe.
+fn is_keyed(method: &actix_web::http::Method, pattern: Option<&str>) -> bool {
+    method == actix_web::http::Method::POST && matches!(pattern, Some("/v1/payments" | "/payments"))
+}
+
+/// A path that answers other methods by naming those it has.
+fn resource(path: &str, allow: &'static str) -> actix_web::Resource {
+    web::resource(path).default_service(web::to(move || async move {
+        Err::<actix_web::HttpResponse, _>(Problem::new(Code::MethodNotAllowed).allow(allow))
+    }))
+}
+
+/// Answers paths that there are none of.
+pub async fn no_such_route() -> Result<actix_web::HttpResponse, Problem> {
+    Err(Problem::new(Code::RouteNotFound))
+}

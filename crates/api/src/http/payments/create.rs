@@ -1,0 +1,94 @@
+//! `POST /v1/payments` and `POST /payments`.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use payonce_domain::idempotency::{KeySpace, RecordId, SettledAnswer};
+use payonce_domain::payment::Payment;
+use payonce_domain::use_cases::{CreatePaymentCommand, CreatePaymentOutcome};
+
+use super::{create_body, view};
+use crate::api::Api;
+use crate::http::RequestScope;
+use crate::http::key_header::KeyHeader;
+use crate::http::preferences::Preferences;
+use crate::http::problem::{Problem, whole_seconds};
+use crate::http::timestamp::rfc3339;
+
+/// When a client looks again at a payment that is not final.
+const PENDING_RETRY: Duration = Duration::from_secs(2);
+
+/// Creates a payment, or replays the answer that its key already has.
+pub async fn create(
+    request: HttpRequest,
+    payload: web::Payload,
+    scope: RequestScope,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let body = api.body_limits.read_json(&request, payload).await?;
+    let KeyHeader { key, echo } = KeyHeader::read(request.headers())?;
+    let wait = Preferences::read(request.headers()).wait.unwrap_or(api.wait).min(api.wait_max);
+    let command = CreatePaymentCommand {
+        request: create_body::parse(&body, api.default_currency)
+            .map_err(|problem| problem.key_echo(echo.clone()))?,
+        record: RecordId { account: scope.account.clone(), space: KeySpace::Key, key },
+        request_id: scope.request_id.clone(),
+        wait,
+    };
+    let outcome = api.create_payment.execute(command).await;
+    match outcome.map_err(|error| Problem::from(error).key_echo(echo.clone()))? {
+        CreatePaymentOutcome::Settled { answer, is_replay } => {
+            if !is_replay {
+                tracing::info!(request_id = scope.request_id.as_str(), "Payment processed");
+            }
+            Ok(settled(&answer, is_replay, echo))
+        }
+        CreatePaymentOutcome::Pending { payment, cause } => {
+            if let Some(cause) = cause {
+                let cause = Problem::from_cause(cause).cause_chain();
+                tracing::error!(
+                    request_id = scope.request_id.as_str(),
+                    payment = %payment.id,
+                    cause,
+                    "a payment is left to recovery"
+                );
+            }
+            Ok(pending(&payment, echo))
+        }
+    }
+}
+
+fn settled(settled: &SettledAnswer, is_replay: bool, echo: HeaderValue) -> HttpResponse {
+    let answer = &settled.answer;
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = keyed(status, is_replay, echo);
+    response.insert_header((CONTENT_TYPE, answer.content_type.as_str()));
+    response.insert_header(("Idempotency-Expires", rfc3339(settled.expires_at)));
+    if let Some(location) = &answer.location {
+        response.insert_header((LOCATION, location.as_str()));
+    }
+    if is_replay {
+        response.insert_header(("Original-Request-Id", settled.request_id.as_str()));
+    }
+    response.body(answer.body.clone())
+}
+
+fn pending(payment: &Payment, echo: HeaderValue) -> HttpResponse {
+    keyed(StatusCode::ACCEPTED, false, echo)
+        .content_type(mime::APPLICATION_JSON)
+        .insert_header((LOCATION, view::location(payment)))
+        .insert_header((RETRY_AFTER, whole_seconds(PENDING_RETRY).to_string()))
+        .body(view::body(payment))
+}
+
+/// The head of every answer under a key.
+fn keyed(status: StatusCode, is_replay: bool, echo: HeaderValue) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response
+        .insert_header(("Idempotency-Key", echo))
+        .insert_header(("Idempotent-Replayed", if is_replay { "true" } else { "false" }))
+        .insert_header((CACHE_CONTROL, "no-store"));
+    response
+}

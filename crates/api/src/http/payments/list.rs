@@ -1,0 +1,79 @@
+//! `GET /v1/payments`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use payonce_domain::idempotency::IdempotencyKey;
+use payonce_domain::payment::PaymentStatus;
+use payonce_domain::ports::PaymentFilter;
+use payonce_domain::text::Text;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::view::PaymentView;
+use crate::api::Api;
+use crate::http::fields::Fault;
+use crate::http::problem::Problem;
+use crate::http::{RequestScope, cursor, query, timestamp};
+
+const PARAMETERS: &[&str] =
+    &["limit", "cursor", "status", "reference", "idempotency_key", "created_from", "created_to"];
+const DEFAULT_LIMIT: u32 = 20;
+
+#[derive(Serialize)]
+struct Page<'a> {
+    data: Vec<PaymentView<'a>>,
+    next_cursor: Option<String>,
+}
+
+/// A page of the account's payments, newest first.
+pub async fn list(
+    request: HttpRequest,
+    scope: RequestScope,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let mut fields = query::fields(PARAMETERS, request.query_string());
+    let limit = fields.optional("limit", read_limit).unwrap_or(DEFAULT_LIMIT);
+    let after = fields.optional("cursor", |text| {
+        let cursor = cursor::decode(&text).map(Some);
+        cursor.ok_or_else(|| Fault::new("invalid_cursor", "must be the next_cursor of a page"))
+    });
+    let filter = PaymentFilter {
+        status: fields.optional("status", read_status),
+        reference: fields.optional("reference", |text| {
+            let reference = Text::parse(text).map(Some);
+            reference.map_err(|error| Fault::new("invalid_value", error.to_string()))
+        }),
+        idempotency_key: fields.optional("idempotency_key", |text| {
+            let key = IdempotencyKey::from_body(&text).map(Some);
+            key.map_err(|error| Fault::new("invalid_value", error.to_string()))
+        }),
+        created_from: fields.optional("created_from", read_time),
+        created_to: fields.optional("created_to", read_time),
+    };
+    fields.finish()?;
+    let page = api.payments.list(&scope.account, &filter, after, limit).await?;
+    Ok(HttpResponse::Ok().json(Page {
+        data: page.payments.iter().map(PaymentView::from).collect(),
+        next_cursor: page.next.map(cursor::encode),
+    }))
+}
+
+fn read_limit(text: String) -> Result<Option<u32>, Fault> {
+    match text.parse() {
+        Ok(limit @ 1..=100) => Ok(Some(limit)),
+        _ => Err(Fault::new("out_of_range", "must be a number from 1 to 100")),
+    }
+}
+
+fn read_status(text: String) -> Result<Option<PaymentStatus>, Fault> {
+    PaymentStatus::from_name(&text).map(Some).ok_or_else(|| {
+        let names = PaymentStatus::ALL.map(PaymentStatus::as_str).join(", ");
+        Fault::new("unknown_status", format!("must be one of {names}"))
+    })
+}
+
+fn read_time(text: String) -> Result<Option<OffsetDateTime>, Fault> {
+    let time = timestamp::parse(&text).map(Some);
+    time.ok_or_else(|| {
+        Fault::new("invalid_time", "must be an RFC 3339 time, such as 2026-01-31T12:00:00Z")
+    })
+}

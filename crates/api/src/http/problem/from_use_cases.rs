@@ -1,0 +1,48 @@
+//! The only table from what a use case or a port reports to what a client is told.
+
+use std::time::Duration;
+
+use payonce_domain::ports::RepositoryError;
+use payonce_domain::use_cases::CreatePaymentError;
+
+use super::{Code, Problem};
+
+/// A store that is away may be back in a moment.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+
+impl From<CreatePaymentError> for Problem {
+    fn from(error: CreatePaymentError) -> Self {
+        // No `_` arm: a new variant must choose its code.
+        match error {
+            CreatePaymentError::KeyReused { payment, fields } => {
+                Self::new(Code::IdempotencyKeyReused).payment(payment).differing_fields(fields)
+            }
+            CreatePaymentError::InUse { payment, .. } => {
+                // The lease is the worst case; most payments take a moment.
+                let wait = Duration::from_secs(1);
+                Self::new(Code::IdempotencyKeyInUse).payment(payment).retry_after(wait)
+            }
+            CreatePaymentError::Expired { payment } => {
+                Self::new(Code::IdempotencyKeyExpired).payment(payment)
+            }
+            CreatePaymentError::UnknownFingerprintVersion => {
+                Self::new(Code::VersionNotSupported).retry_after(STORE_RETRY)
+            }
+            CreatePaymentError::Store(error) => error.into(),
+            CreatePaymentError::Interrupted(error) => Self::new(Code::InternalError).cause(error),
+        }
+    }
+}
+
+impl From<RepositoryError> for Problem {
+    fn from(error: RepositoryError) -> Self {
+        match error {
+            RepositoryError::Unavailable(_) => {
+                Self::new(Code::StoreUnavailable).retry_after(STORE_RETRY).cause(error)
+            }
+            RepositoryError::Inconsistent { .. } | RepositoryError::Refused(_) => {
+                Self::new(Code::InternalError).cause(error)
+            }
+        }
+    }
+}

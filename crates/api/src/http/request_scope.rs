@@ -1,0 +1,118 @@
+//! What every request gets: an id, one log line, and problem documents with that id.
+
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
+use payonce_domain::account::{AccountId, RequestId};
+use uuid::Uuid;
+
+use super::is_keyed;
+use super::problem::{Code, Problem};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Who asks, under which id.
+#[derive(Debug, Clone)]
+pub struct RequestScope {
+    /// The request's id: the client's own when it is a sane token.
+    pub request_id: RequestId,
+    /// The account that the request acts for.
+    pub account: AccountId,
+}
+
+impl RequestScope {
+    fn of(request: &ServiceRequest) -> Result<Self, Problem> {
+        let sent = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
+        let request_id = match sent.and_then(|id| id.parse().ok()) {
+            Some(request_id) => request_id,
+            None => new_request_id()?,
+        };
+        let account =
+            "default".parse().map_err(|error| Problem::new(Code::InternalError).cause(error))?;
+        Ok(Self { request_id, account })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a request's id is no business of the domain")]
+fn new_request_id() -> Result<RequestId, Problem> {
+    let id = Uuid::now_v7().to_string();
+    id.parse().map_err(|error| Problem::new(Code::InternalError).cause(error))
+}
+
+impl FromRequest for RequestScope {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let scope = request.extensions().get::<Self>().cloned();
+        std::future::ready(scope.ok_or_else(|| Problem::new(Code::InternalError)))
+    }
+}
+
+/// The outermost middleware.
+pub async fn in_request_scope(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let began = Instant::now();
+    let scope = match RequestScope::of(&request) {
+        Ok(scope) => scope,
+        Err(problem) => return Ok(request.error_response(problem)),
+    };
+    request.extensions_mut().insert(scope.clone());
+    let response = next.call(request).await?.map_into_boxed_body();
+    let mut response = with_problem_body(response, &scope.request_id);
+    if let Ok(id) = HeaderValue::from_str(scope.request_id.as_str()) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    log(&response, &scope, began);
+    Ok(response)
+}
+
+fn with_problem_body(
+    response: ServiceResponse<BoxBody>,
+    request_id: &RequestId,
+) -> ServiceResponse<BoxBody> {
+    let request = response.request();
+    let is_keyed = is_keyed(request.method(), request.match_pattern().as_deref());
+    let safe_new_key = is_keyed.then_some(false);
+    let Some(error) = response.response().error() else {
+        return response;
+    };
+    let body = match error.as_error::<Problem>() {
+        Some(problem) => {
+            if let Some(cause) = problem.cause_chain() {
+                tracing::error!(request_id = request_id.as_str(), cause, "{problem}");
+            }
+            problem.response(request_id, safe_new_key)
+        }
+        None if error.as_response_error().status_code().is_server_error() => {
+            tracing::error!(request_id = request_id.as_str(), cause = %error, "internal error");
+            Problem::new(Code::InternalError).response(request_id, safe_new_key)
+        }
+        None => {
+            let problem = Problem::new(Code::MalformedBody).detail(error.to_string());
+            problem.response(request_id, safe_new_key)
+        }
+    };
+    response.into_response(body)
+}
+
+fn log(response: &ServiceResponse<BoxBody>, scope: &RequestScope, began: Instant) {
+    let request = response.request();
+    let replayed = response.headers().get("idempotent-replayed");
+    tracing::info!(
+        request_id = scope.request_id.as_str(),
+        account = scope.account.as_str(),
+        method = request.method().as_str(),
+        route = request.match_pattern().as_deref().unwrap_or("unmatched"),
+        status = response.status().as_u16(),
+        latency_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        replayed = replayed.is_some_and(|mark| mark == "true"),
+        "request"
+    );
+}

@@ -1,0 +1,130 @@
+//! The store.
+
+use std::fmt;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use url::Url;
+
+/// The store and its connections.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseSettings {
+    /// Where it is; the scheme chooses the store.
+    pub url: DatabaseUrl,
+    /// Most connections at a time.
+    pub pool_size: usize,
+    /// How long a request waits for a connection.
+    #[serde(with = "humantime_serde")]
+    pub pool_wait: Duration,
+    /// Whether migrations run at start; by profile when left out.
+    pub migrate_on_start: Option<bool>,
+}
+
+impl DatabaseSettings {
+    pub(super) fn check(&self, problems: &mut Vec<String>) {
+        if self.pool_size == 0 {
+            problems.push("database.pool_size must be at least 1".to_owned());
+        }
+    }
+}
+
+/// A connection URL, which may hold a password: it prints without it.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub enum DatabaseUrl {
+    /// `postgres://…`
+    Postgres(SecretString),
+    /// `sqlite://path`
+    Sqlite(String),
+}
+
+impl DatabaseUrl {
+    /// The whole URL, for connecting.
+    pub fn expose(&self) -> &str {
+        match self {
+            Self::Postgres(url) => url.expose_secret(),
+            Self::Sqlite(url) => url,
+        }
+    }
+}
+
+impl TryFrom<String> for DatabaseUrl {
+    type Error = &'static str;
+
+    fn try_from(url: String) -> Result<Self, Self::Error> {
+        const RULE: &str =
+            "must be sqlite://path, postgres://user:password@host/database or postgresql://…";
+        match url.split_once("://") {
+            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(url)),
+            Some(("postgres" | "postgresql", _)) if Url::parse(&url).is_ok() => {
+                Ok(Self::Postgres(url.into()))
+            }
+            _ => Err(RULE),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(url) => f.write_str(url),
+            Self::Postgres(url) => f.write_str(&without_password(url.expose_secret())),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn without_password(url: &str) -> String {
+    let Ok(mut url) = Url::parse(url) else {
+        return "***".to_owned();
+    };
+    if url.password().is_some() && url.set_password(Some("***")).is_err() {
+        return "***".to_owned();
+    }
+    let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    if pairs.iter().any(|(name, _)| name == "password" || name == "sslpassword") {
+        url.query_pairs_mut().clear().extend_pairs(pairs.iter().map(|(name, value)| {
+            let is_secret = name == "password" || name == "sslpassword";
+            (name.as_str(), if is_secret { "***" } else { value.as_str() })
+        }));
+    }
+    url.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(raw: &str) -> Result<DatabaseUrl, &'static str> {
+        DatabaseUrl::try_from(raw.to_owned())
+    }
+
+    #[test]
+    fn a_password_never_prints() {
+        for raw in [
+            "postgres://user:hush@host/db",
+            "postgresql://user@host/db?password=hush&sslmode=require",
+        ] {
+            let url = url(raw).unwrap();
+            assert!(!format!("{url} {url:?}").contains("hush"), "{url}");
+            assert!(url.expose().contains("hush"));
+        }
+    }
+
+    #[test]
+    fn the_scheme_chooses_the_store_and_others_are_refused() {
+        assert!(matches!(url("sqlite://data/a.db"), Ok(DatabaseUrl::Sqlite(_))));
+        assert!(matches!(url("sqlite:///var/a.db"), Ok(DatabaseUrl::Sqlite(_))));
+        assert!(matches!(url("postgres://h/db"), Ok(DatabaseUrl::Postgres(_))));
+        for raw in ["mysql://h/db", "data/a.db", "sqlite://", "", "postgres"] {
+            assert!(url(raw).is_err(), "{raw}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The layers that settings come from.
+//!
+//! Later wins: the embedded defaults, each file, the variables that are honoured everywhere
+//! (`DATABASE_URL`, `PORT`), and `PAYONCE__…` with `__` between levels.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use config::{Config, ConfigError, Environment, File, FileFormat, Map, Source, Value, ValueKind};
+use url::Url;
+
+use super::{Settings, SettingsError};
+
+const DEFAULTS: &str = include_str!("../../../../config/default.toml");
+
+/// Keys whose values never print.
+const SECRETS: [&str; 1] = ["gateway.key_secret"];
+
+/// Variables honoured as everywhere, and what they set.
+const COMMON_VARIABLES: [(&str, &str); 2] =
+    [("DATABASE_URL", "database.url"), ("PORT", "server.port")];
+
+/// One effective value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EffectiveValue {
+    /// Its key, with dots between levels.
+    pub key: String,
+    /// The value, masked where it is a secret.
+    pub value: String,
+    /// Where it came from.
+    pub origin: String,
+}
+
+/// The merged layers.
+#[derive(Debug)]
+pub struct Layers(Config);
+
+impl Layers {
+    /// Reads the files and the environment of this process.
+    pub fn load(files: &[PathBuf]) -> Result<Self, SettingsError> {
+        Self::merge(files, &std::env::vars().collect())
+    }
+
+    /// Merges the layers of the given files and variables.
+    pub fn merge(
+        files: &[PathBuf],
+        variables: &Map<String, String>,
+    ) -> Result<Self, SettingsError> {
+        let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        for file in files {
+            builder = builder.add_source(File::from(file.as_path()).format(FileFormat::Toml));
+        }
+        let own = Environment::with_prefix("PAYONCE")
+            .prefix_separator("__")
+            .separator("__")
+            .source(Some(variables.clone()));
+        builder
+            .add_source(CommonVariables(variables.clone()))
+            .add_source(own)
+            .build()
+            .map(Self)
+            .map_err(|error| SettingsError::new(vec![one_line(&error)]))
+    }
+
+    /// The typed and checked settings.
+    pub fn settings(&self) -> Result<Settings, SettingsError> {
+        let settings: Settings =
+            serde_path_to_error::deserialize(self.0.clone()).map_err(|error| {
+                let path = error.path().to_string();
+                let reason = one_line(error.inner());
+                SettingsError::new(vec![match path.as_str() {
+                    "." => reason,
+                    path => format!("{path}: {reason}"),
+                }])
+            })?;
+        settings.check()
+    }
+
+    /// Every value with its origin, secrets masked, ordered by key.
+    pub fn effective(&self) -> Result<Vec<EffectiveValue>, SettingsError> {
+        let tree = self.0.collect().map_err(|error| SettingsError::new(vec![one_line(&error)]))?;
+        let mut leaves = BTreeMap::new();
+        flatten(String::new(), &Value::new(None, ValueKind::Table(tree)), &mut leaves);
+        Ok(leaves.into_values().collect())
+    }
+}
+
+fn flatten(key: String, value: &Value, leaves: &mut BTreeMap<String, EffectiveValue>) {
+    if let ValueKind::Table(table) = &value.kind {
+        for (name, value) in table {
+            let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+            flatten(key, value, leaves);
+        }
+        return;
+    }
+    let origin = value.origin().unwrap_or("defaults").to_owned();
+    let shown = masked(&key, &value.to_string());
+    leaves.insert(key.clone(), EffectiveValue { key, value: shown, origin });
+}
+
+fn masked(key: &str, value: &str) -> String {
+    if SECRETS.contains(&key) {
+        return "***".to_owned();
+    }
+    let is_url = Url::parse(value).is_ok_and(|url| url.password().is_some());
+    if key == "database.url" || is_url {
+        let url = super::DatabaseUrl::try_from(value.to_owned());
+        return url.map_or_else(|_| "***".to_owned(), |url| url.to_string());
+    }
+    value.to_owned()
+}
+
+/// A configuration error's own words, without line breaks.
+fn one_line(error: &ConfigError) -> String {
+    let words: Vec<_> = error.to_string().split_whitespace().map(str::to_owned).collect();
+    words.join(" ")
+}
+
+/// `DATABASE_URL` and `PORT`.
+#[derive(Debug, Clone)]
+struct CommonVariables(Map<String, String>);
+
+impl Source for CommonVariables {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        let set = COMMON_VARIABLES.iter().filter_map(|(variable, key)| {
+            let value = self.0.get(*variable).filter(|value| !value.is_empty())?;
+            let origin = (*variable).to_owned();
+            Some(((*key).to_owned(), Value::new(Some(&origin), value.as_str())))
+        });
+        Ok(set.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn with(variables: &[(&str, &str)]) -> Layers {
+        let variables =
+            variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Layers::merge(&[], &variables).expect("well formed")
+    }
+
+    fn problem(variables: &[(&str, &str)]) -> String {
+        with(variables).settings().expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_complete_and_valid() {
+        let settings = with(&[]).settings().expect("valid");
+        assert_eq!(settings.server.port, 8000);
+        assert_eq!(settings.database.url.to_string(), "sqlite://data/payonce.db");
+        assert_eq!(settings.idempotency.retention.as_secs(), 86_400);
+        assert!(settings.migrate_on_start());
+    }
+
+    #[test]
+    fn later_layers_win() {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        writeln!(file, "[server]\nport = 1\nhost = \"::1\"").expect("written");
+        let files = [file.path().to_owned()];
+        let variables = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+        };
+        let port = |pairs: &[(&str, &str)]| {
+            let layers = Layers::merge(&files, &variables(pairs)).expect("well formed");
+            layers.settings().expect("valid").server.port
+        };
+        assert_eq!(port(&[]), 1);
+        assert_eq!(port(&[("PORT", "2")]), 2);
+        assert_eq!(port(&[("PORT", "2"), ("PAYONCE__SERVER__PORT", "3")]), 3);
+        assert_eq!(port(&[("PORT", "")]), 1);
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_in_one_line() {
+        for (variable, value, named) in [
+            ("PAYONCE__SERVER__PROT", "1", "prot"),
+            ("PAYONCE__SERVER__PORT", "many", "server.port"),
+            ("PAYONCE__IDEMPOTENCY__RETENTION", "soon", "idempotency.retention"),
+            ("PAYONCE__IDEMPOTENCY__AFTER_EXPIRY", "pay", "idempotency.after_expiry"),
+            ("PAYONCE__IDEMPOTENCY__LEASE", "11s", "idempotency.lease"),
+            ("PAYONCE__DATABASE__URL", "mysql://h/d", "database.url"),
+            ("PAYONCE__DATABASE__POOL_SIZE", "0", "database.pool_size"),
+            ("PAYONCE__PAYMENTS__DEFAULT_CURRENCY", "usd", "payments.default_currency"),
+            ("PAYONCE__GATEWAY__SIMULATED__FAILURE_RATE", "1.5", "gateway.simulated.failure_rate"),
+            ("PAYONCE__GATEWAY__KIND", "magic", "gateway.kind"),
+            ("PAYONCE__PROFILE", "test", "profile"),
+            ("DATABASE_URL", "nonsense", "database.url"),
+        ] {
+            let problem = problem(&[(variable, value)]);
+            assert!(problem.contains(named), "{variable}: {problem}");
+            assert_eq!(problem.lines().count(), 1, "{variable}: {problem}");
+        }
+    }
+
+    #[test]
+    fn production_refuses_samples_and_simulations_all_at_once() {
+        let problem = problem(&[("PAYONCE__PROFILE", "production")]);
+        assert!(problem.contains("gateway.kind"), "{problem}");
+        assert!(problem.contains("gateway.key_secret"), "{problem}");
+    }
+
+    #[test]
+    fn effective_values_name_their_origin_and_hide_secrets() {
+        let layers = with(&[
+            ("DATABASE_URL", "postgres://u:hush@h/d"),
+            ("PAYONCE__GATEWAY__KEY_SECRET", "hush-hush-hush-hush"),
+        ]);
+        let values = layers.effective().expect("well formed");
+        assert!(!format!("{values:?}").contains("hush"), "{values:?}");
+        let value = |key: &str| values.iter().find(|value| value.key == key).expect(key).clone();
+        assert_eq!(value("database.url").origin, "DATABASE_URL");
+        assert_eq!(value("server.port").origin, "defaults");
+        assert_eq!(value("gateway.key_secret").value, "***");
+    }
+}

@@ -1,0 +1,81 @@
+//! What an operator sets: typed, checked at start, and named in one line when it is wrong.
+
+mod database;
+mod gateway;
+mod idempotency;
+mod layers;
+mod log;
+mod problems;
+mod server;
+
+use serde::Deserialize;
+
+pub use database::{DatabaseSettings, DatabaseUrl};
+pub use gateway::{GatewaySettings, SimulatedGatewaySettings};
+pub use idempotency::IdempotencySettings;
+pub use layers::{EffectiveValue, Layers};
+pub use log::{LogFormat, LogSettings};
+pub use problems::SettingsError;
+pub use server::ServerSettings;
+
+use payonce_domain::money::Currency;
+
+/// Everything an operator sets.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// How strict the checks at start are.
+    pub profile: Profile,
+    /// The listener.
+    pub server: ServerSettings,
+    /// The store.
+    pub database: DatabaseSettings,
+    /// The gateway.
+    pub gateway: GatewaySettings,
+    /// Keys.
+    pub idempotency: IdempotencySettings,
+    /// Payments.
+    pub payments: PaymentsSettings,
+    /// Logs.
+    pub log: LogSettings,
+}
+
+/// How strict the checks at start are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// Samples and simulations are allowed.
+    Development,
+    /// They are refused.
+    Production,
+}
+
+/// Payments.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentsSettings {
+    /// The currency of a request that names none.
+    #[serde(deserialize_with = "currency")]
+    pub default_currency: Currency,
+}
+
+impl Settings {
+    /// Checks what no single value shows; returns every problem at once.
+    fn check(self) -> Result<Self, SettingsError> {
+        let mut problems = Vec::new();
+        self.gateway.check(self.profile, &mut problems);
+        self.idempotency.check(&self.gateway, &mut problems);
+        self.server.check(&mut problems);
+        self.database.check(&mut problems);
+        if problems.is_empty() { Ok(self) } else { Err(SettingsError::new(problems)) }
+    }
+
+    /// Whether migrations run at start.
+    pub fn migrate_on_start(&self) -> bool {
+        self.database.migrate_on_start.unwrap_or(self.profile == Profile::Development)
+    }
+}
+
+fn currency<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Currency, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}

@@ -1,0 +1,180 @@
+//! The only file that names adapters: from settings to a working service.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use payonce_adapters::StoreOptions;
+use payonce_adapters::gateway::{Ledger, SimulatedGateway, SimulationSettings};
+use payonce_adapters::postgres::PostgresStore;
+use payonce_adapters::sqlite::SqliteStore;
+use payonce_adapters::system::{BootClock, ThreadRandom};
+use payonce_domain::gateway::GatewayKeySecret;
+use payonce_domain::ports::{
+    BoxedError, IdempotencyRepository, PaymentGateway, PaymentQueries, PaymentRepository,
+};
+use payonce_domain::use_cases::{CreatePayment, CreateTerms, PayPayment, PayTerms, Waiters};
+use secrecy::ExposeSecret;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+
+pub use payonce_adapters::migrations::MigrationState;
+
+use crate::api::Api;
+use crate::http::{BodyLimits, JsonAnswers};
+use crate::settings::{DatabaseSettings, DatabaseUrl, GatewaySettings, Settings};
+
+/// A store's schema and end, beside its ports.
+#[async_trait]
+pub trait Schema: Send + Sync {
+    /// Runs the migrations that are pending; returns their names.
+    async fn migrate_up(&self) -> Result<Vec<String>, BoxedError>;
+
+    /// Reverts the newest migration; returns its name, or `None` when there is none.
+    async fn migrate_down(&self) -> Result<Option<String>, BoxedError>;
+
+    /// Every migration of this build, oldest first.
+    async fn migration_states(&self) -> Result<Vec<MigrationState>, BoxedError>;
+
+    /// Closes the connections.
+    fn close(&self);
+}
+
+macro_rules! schema_of {
+    ($store:ty) => {
+        #[async_trait]
+        impl Schema for $store {
+            async fn migrate_up(&self) -> Result<Vec<String>, BoxedError> {
+                self.migrate_up().await
+            }
+
+            async fn migrate_down(&self) -> Result<Option<String>, BoxedError> {
+                self.migrate_down().await
+            }
+
+            async fn migration_states(&self) -> Result<Vec<MigrationState>, BoxedError> {
+                self.migration_states().await
+            }
+
+            fn close(&self) {
+                self.close();
+            }
+        }
+    };
+}
+schema_of!(PostgresStore);
+schema_of!(SqliteStore);
+
+/// One store, as each of the ports that it fills.
+#[derive(Clone)]
+pub struct Store {
+    /// The protocol.
+    pub repository: Arc<dyn PaymentRepository>,
+    /// Payments as clients read them.
+    pub queries: Arc<dyn PaymentQueries>,
+    /// Keys.
+    pub keys: Arc<dyn IdempotencyRepository>,
+    /// Its schema.
+    pub schema: Arc<dyn Schema>,
+}
+
+impl Store {
+    /// Prepares the store that the settings name; connects only when it is used.
+    pub fn new(settings: &DatabaseSettings) -> Result<Self, BoxedError> {
+        let options = StoreOptions { pool_size: settings.pool_size, pool_wait: settings.pool_wait };
+        let url = settings.url.expose();
+        Ok(match settings.url {
+            DatabaseUrl::Postgres(_) => Self::of(PostgresStore::new(url, options)?),
+            DatabaseUrl::Sqlite(_) => Self::of(SqliteStore::new(url, options)?),
+        })
+    }
+
+    fn of<S>(store: S) -> Self
+    where
+        S: PaymentRepository + PaymentQueries + IdempotencyRepository + Schema + 'static,
+    {
+        let store = Arc::new(store);
+        Self {
+            repository: store.clone(),
+            queries: store.clone(),
+            keys: store.clone(),
+            schema: store,
+        }
+    }
+}
+
+/// The service without its listener.
+pub struct Service {
+    /// What the routes work with.
+    pub api: Api,
+    /// The store.
+    pub store: Store,
+    /// The simulated gateway's books.
+    pub ledger: Arc<Ledger>,
+    /// What a shutdown waits for.
+    pub tasks: TaskTracker,
+}
+
+impl Service {
+    /// Builds the service; call it on the runtime that payments are to run on.
+    pub fn new(settings: &Settings) -> Result<Self, BoxedError> {
+        let store = Store::new(&settings.database)?;
+        let ledger = Arc::new(Ledger::default());
+        let waiters = Waiters::new(settings.idempotency.waiters);
+        let tasks = TaskTracker::new();
+        let pay = PayPayment {
+            repository: store.repository.clone(),
+            gateway: gateway(&settings.gateway, &ledger),
+            format: Arc::new(JsonAnswers),
+            clock: Arc::new(BootClock),
+            random: Arc::new(ThreadRandom),
+            waiters: waiters.clone(),
+            terms: pay_terms(settings),
+        };
+        let create_payment = CreatePayment {
+            pay: Arc::new(pay),
+            waiters,
+            tasks: tasks.clone(),
+            runtime: Handle::current(),
+            terms: CreateTerms {
+                key_secret: GatewayKeySecret::new(
+                    settings.gateway.key_secret.expose_secret().as_bytes(),
+                ),
+                after_expiry: settings.idempotency.after_expiry,
+            },
+        };
+        let api = Api {
+            create_payment: Arc::new(create_payment),
+            payments: store.queries.clone(),
+            keys: store.keys.clone(),
+            body_limits: BodyLimits {
+                bytes: usize::try_from(settings.server.body_limit.as_u64()).unwrap_or(usize::MAX),
+                time: settings.server.body_timeout,
+            },
+            default_currency: settings.payments.default_currency,
+            wait: settings.idempotency.wait,
+            wait_max: settings.idempotency.wait_max,
+        };
+        Ok(Self { api, store, ledger, tasks })
+    }
+}
+
+fn gateway(settings: &GatewaySettings, ledger: &Arc<Ledger>) -> Arc<dyn PaymentGateway> {
+    let simulation = SimulationSettings {
+        failure_rate: settings.simulated.failure_rate,
+        decline_rate: settings.simulated.decline_rate,
+        latency: settings.simulated.latency(),
+        seed: settings.simulated.seed,
+    };
+    Arc::new(SimulatedGateway::new(simulation, ledger.clone()))
+}
+
+fn pay_terms(settings: &Settings) -> PayTerms {
+    PayTerms {
+        retry: settings.gateway.retry_policy(),
+        lease: settings.idempotency.lease,
+        retention: settings.idempotency.retention,
+        dedupe_window: settings.gateway.dedupe_window,
+        recovery_delay: Duration::from_secs(1),
+    }
+}
