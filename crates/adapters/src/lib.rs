@@ -1,7 +1,8 @@
 //! The ports of `payonce_domain`, filled.
 //!
 //! [`postgres`] and [`sqlite`] hold payments and keys, [`gateway`] moves (simulated) money,
-//! [`system`] knows time and chance. What the two stores share is in `store`.
+//! [`system`] knows time and chance, [`tls`] chooses cryptography. What the two stores share is
+//! in `store`.
 //!
 //! This crate must not know HTTP routes or configuration files.
 
@@ -11,5 +12,6 @@ pub mod postgres;
 pub mod sqlite;
 mod store;
 pub mod system;
+pub mod tls;
 
 pub use store::StoreOptions;

@@ -5,8 +5,11 @@
 use std::fmt;
 
 use diesel::connection::SimpleConnection;
-use diesel::migration::{MigrationSource, MigrationVersion};
+use diesel::dsl::{exists, select};
+use diesel::migration::MigrationSource;
 use diesel::pg::{Pg, PgConnection};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
 use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use payonce_domain::ports::BoxedError;
@@ -41,8 +44,31 @@ pub trait Migrate {
     /// Reverts the newest; returns its name, or `None` when none is applied.
     fn migrate_down(&mut self) -> Result<Option<String>, BoxedError>;
 
-    /// Every known migration, oldest first.
+    /// Every known migration, oldest first. Only reads: a replica can be asked too.
     fn migration_states(&mut self) -> Result<Vec<MigrationState>, BoxedError>;
+}
+
+/// Tables that the databases and the library keep.
+mod bookkeeping {
+    diesel::table! {
+        sqlite_master (name) {
+            name -> Text,
+        }
+    }
+
+    diesel::table! {
+        __diesel_schema_migrations (version) {
+            version -> VarChar,
+        }
+    }
+}
+use bookkeeping::{__diesel_schema_migrations, sqlite_master};
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// The table of a name on the search path, as text; NULL when there is none.
+    #[sql_name = "to_regclass"]
+    fn regclass(name: Text) -> Nullable<diesel::sql_types::Oid>;
 }
 
 impl Migrate for PgConnection {
@@ -55,7 +81,11 @@ impl Migrate for PgConnection {
     }
 
     fn migration_states(&mut self) -> Result<Vec<MigrationState>, BoxedError> {
-        states::<Pg, _>(self, &POSTGRES)
+        let is_there = select(regclass("__diesel_schema_migrations").is_not_null()).first(self)?;
+        let versions =
+            __diesel_schema_migrations::table.select(__diesel_schema_migrations::version);
+        let applied = if is_there { versions.load(self)? } else { Vec::new() };
+        states::<Pg>(&POSTGRES, &applied)
     }
 }
 
@@ -70,7 +100,13 @@ impl Migrate for SqliteConnection {
     }
 
     fn migration_states(&mut self) -> Result<Vec<MigrationState>, BoxedError> {
-        states::<Sqlite, _>(self, &SQLITE)
+        let tables =
+            sqlite_master::table.filter(sqlite_master::name.eq("__diesel_schema_migrations"));
+        let is_there = select(exists(tables)).first(self)?;
+        let versions =
+            __diesel_schema_migrations::table.select(__diesel_schema_migrations::version);
+        let applied = if is_there { versions.load(self)? } else { Vec::new() };
+        states::<Sqlite>(&SQLITE, &applied)
     }
 }
 
@@ -123,22 +159,20 @@ where
     Ok(Some(conn.revert_last_migration(source)?.to_string()))
 }
 
-fn states<DB, C>(
-    conn: &mut C,
+fn states<DB>(
     source: &EmbeddedMigrations,
+    applied: &[String],
 ) -> Result<Vec<MigrationState>, BoxedError>
 where
     DB: diesel::backend::Backend,
-    C: MigrationHarness<DB>,
     EmbeddedMigrations: MigrationSource<DB>,
 {
-    let applied: Vec<MigrationVersion<'static>> = conn.applied_migrations()?;
     let known = source.migrations()?;
     let mut states: Vec<_> = known
         .iter()
         .map(|migration| MigrationState {
             name: migration.name().to_string(),
-            is_applied: applied.contains(&migration.name().version().as_owned()),
+            is_applied: applied.contains(&migration.name().version().to_string()),
         })
         .collect();
     states.sort_by(|one, other| one.name.cmp(&other.name));

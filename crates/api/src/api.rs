@@ -6,6 +6,7 @@ use std::time::Duration;
 use payonce_domain::money::Currency;
 use payonce_domain::ports::{IdempotencyRepository, PaymentQueries};
 use payonce_domain::use_cases::CreatePayment;
+use payonce_domain::use_cases::fake_gateway::FakeGateway;
 
 use crate::http::BodyLimits;
 
@@ -18,6 +19,8 @@ pub struct Api {
     pub payments: Arc<dyn PaymentQueries>,
     /// Reads keys.
     pub keys: Arc<dyn IdempotencyRepository>,
+    /// The gateway that this service plays for others, where it does.
+    pub fake_gateway: Option<Arc<FakeGateway>>,
     /// What a body may cost.
     pub body_limits: BodyLimits,
     /// The currency of a request that names none.

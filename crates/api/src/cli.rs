@@ -28,8 +28,14 @@ pub(crate) struct Sources {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves HTTP.
-    Serve,
+    /// Serves HTTP, and runs the workers.
+    Serve {
+        /// Leaves the workers to `payonce work`.
+        #[arg(long)]
+        no_workers: bool,
+    },
+    /// Runs the workers alone: recovery of payments and the sweep of expired keys.
+    Work,
     /// Changes the database's schema, or shows where it stands.
     Migrate {
         #[command(subcommand)]
@@ -84,7 +90,8 @@ impl CommandError {
 pub fn run() -> ExitCode {
     let Cli { sources, command } = Cli::parse();
     let done = match command {
-        Command::Serve => commands::serve(&sources),
+        Command::Serve { no_workers } => commands::serve(&sources, !no_workers),
+        Command::Work => commands::work(&sources),
         Command::Migrate { action } => commands::migrate(&sources, action),
         Command::Config { action } => commands::config(&sources, action),
     };

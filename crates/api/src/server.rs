@@ -4,16 +4,18 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::{NormalizePath, TrailingSlash, from_fn};
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
-use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::{Instant, timeout_at};
 
 use crate::http::{
-    Readiness, RequestDeadline, close_while_not_ready, in_request_scope, no_such_route, routes,
+    Readiness, RequestDeadline, close_while_not_ready, fake_gateway_routes, in_request_scope,
+    no_such_route, routes,
 };
-use crate::settings::Settings;
-use crate::wiring::{Service, Store};
+use crate::opening::open;
+use crate::settings::{Settings, SettingsError};
+use crate::wiring::Service;
+use crate::workers::{Workers, hear_news};
 
 /// How long a client may take to send its request's head, and an idle connection lives.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,6 +28,7 @@ pub async fn serve(
     service: Service,
     listener: TcpListener,
     readiness: Readiness,
+    workers: Option<Workers>,
     stop: impl Future<Output = ()>,
 ) -> std::io::Result<bool> {
     let api = web::Data::new(service.api.clone());
@@ -37,10 +40,10 @@ pub async fn serve(
             .app_data(shared_readiness.clone())
             .app_data(web::Data::new(RequestDeadline(request_timeout)))
             .configure(routes)
+            .configure(|config| fake_gateway_routes(config, api.fake_gateway.as_ref()))
             .default_service(web::to(no_such_route))
             .wrap(from_fn(close_while_not_ready))
             .wrap(from_fn(in_request_scope))
-            .wrap(NormalizePath::new(TrailingSlash::Trim))
     };
     let server = HttpServer::new(app)
         .workers(settings.server.worker_threads())
@@ -52,18 +55,19 @@ pub async fn serve(
         .run();
     let handle = server.handle();
     let served = tokio::spawn(server);
-    let opening = tokio::spawn(open(settings.clone(), service.store.clone(), readiness.clone()));
-    stop.await;
-    opening.abort();
-    let is_drained = drain(settings, &service, &readiness, &handle).await;
+    let news = tokio::spawn(hear_news(&service));
+    let ended = open_until(settings, &service, &readiness, stop).await;
+    let is_drained = drain(settings, &service, &readiness, workers, &handle).await;
+    news.abort();
     served.await??;
-    Ok(is_drained)
+    ended.map(|()| is_drained).map_err(std::io::Error::other)
 }
 
 async fn drain(
     settings: &Settings,
     service: &Service,
     readiness: &Readiness,
+    workers: Option<Workers>,
     server: &ServerHandle,
 ) -> bool {
     tracing::info!("draining");
@@ -72,6 +76,9 @@ async fn drain(
     service.tasks.close();
     let all_done = async {
         server.stop(true).await;
+        if let Some(workers) = workers {
+            workers.drain().await;
+        }
         service.tasks.wait().await;
     };
     let is_drained = timeout_at(deadline, all_done).await.is_ok();
@@ -87,40 +94,38 @@ async fn drain(
     is_drained
 }
 
-/// Opens the service once its database is there and migrated; keeps trying until it is.
-async fn open(settings: Settings, store: Store, readiness: Readiness) {
-    let mut pauses = ExponentialBuilder::new()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(2))
-        .without_max_times()
-        .build();
-    loop {
-        match prepare(&settings, &store).await {
-            Ok(()) => {
-                readiness.open();
-                tracing::info!("ready");
-                return;
-            }
-            Err((reason, cause)) => {
-                readiness.not_yet(reason);
-                tracing::warn!(reason, cause, "not ready yet");
-            }
-        }
-        tokio::time::sleep(pauses.next().unwrap_or(Duration::from_secs(2))).await;
-    }
+/// Runs the workers alone until `stop` resolves, then drains them. Returns false when the drain
+/// ran out of time.
+pub async fn work(
+    settings: &Settings,
+    service: Service,
+    readiness: Readiness,
+    stop: impl Future<Output = ()>,
+) -> Result<bool, SettingsError> {
+    let workers = Workers::start(settings, &service, &readiness);
+    let ended = open_until(settings, &service, &readiness, stop).await;
+    service.tasks.close();
+    let all_done = async {
+        workers.drain().await;
+        service.tasks.wait().await;
+    };
+    let is_drained = tokio::time::timeout(settings.server.drain_timeout, all_done).await.is_ok();
+    service.store.schema.close();
+    ended.map(|()| is_drained)
 }
 
-async fn prepare(settings: &Settings, store: &Store) -> Result<(), (&'static str, String)> {
-    if settings.migrate_on_start() {
-        let applied =
-            store.schema.migrate_up().await.map_err(|error| {
-                ("the database cannot be reached or migrated", error.to_string())
-            })?;
-        for migration in applied {
-            tracing::info!(migration, "migrated");
-        }
+/// Opens the service, and returns when `stop` resolves or when it can never be open.
+async fn open_until(
+    settings: &Settings,
+    service: &Service,
+    readiness: &Readiness,
+    stop: impl Future<Output = ()>,
+) -> Result<(), SettingsError> {
+    tokio::pin!(stop);
+    tokio::select! {
+        () = &mut stop => return Ok(()),
+        opened = open(settings, &service.store, readiness) => opened?,
     }
-    store.queries.check().await.map_err(|error| {
-        ("the database cannot be reached or is not migrated", format!("{error:?}"))
-    })
+    stop.await;
+    Ok(())
 }

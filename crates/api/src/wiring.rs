@@ -4,25 +4,34 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use payonce_adapters::StoreOptions;
-use payonce_adapters::gateway::{Ledger, SimulatedGateway, SimulationSettings};
+use payonce_adapters::gateway::{
+    BreakerGateway, BreakerSettings, HttpGateway, HttpGatewaySettings, Ledger, SimulatedGateway,
+    SimulationSettings,
+};
 use payonce_adapters::postgres::PostgresStore;
 use payonce_adapters::sqlite::SqliteStore;
 use payonce_adapters::system::{BootClock, ThreadRandom};
+use payonce_adapters::tls;
 use payonce_domain::gateway::GatewayKeySecret;
 use payonce_domain::ports::{
-    BoxedError, IdempotencyRepository, PaymentGateway, PaymentQueries, PaymentRepository,
+    BoxedError, ChargeLedger, IdempotencyRepository, PaymentGateway, PaymentQueries,
+    PaymentRepository, PinnedSettings, SettlementNews,
 };
-use payonce_domain::use_cases::{CreatePayment, CreateTerms, PayPayment, PayTerms, Waiters};
+use payonce_domain::use_cases::fake_gateway::FakeGateway;
+use payonce_domain::use_cases::{
+    CreatePayment, CreateTerms, PayPayment, PayTerms, RecoverPayments, RecoveryTerms, Waiters,
+};
 use secrecy::ExposeSecret;
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 pub use payonce_adapters::migrations::MigrationState;
 
 use crate::api::Api;
 use crate::http::{BodyLimits, JsonAnswers};
-use crate::settings::{DatabaseSettings, DatabaseUrl, GatewaySettings, Settings};
+use crate::settings::{DatabaseSettings, DatabaseUrl, GatewayKind, GatewaySettings, Settings};
 
 /// A store's schema and end, beside its ports.
 #[async_trait]
@@ -74,6 +83,12 @@ pub struct Store {
     pub queries: Arc<dyn PaymentQueries>,
     /// Keys.
     pub keys: Arc<dyn IdempotencyRepository>,
+    /// The books of the gateway that this service plays for others.
+    pub charges: Arc<dyn ChargeLedger>,
+    /// Settings that must never change under it.
+    pub pins: Arc<dyn PinnedSettings>,
+    /// News from other instances.
+    pub news: Arc<dyn SettlementNews>,
     /// Its schema.
     pub schema: Arc<dyn Schema>,
 }
@@ -91,13 +106,23 @@ impl Store {
 
     fn of<S>(store: S) -> Self
     where
-        S: PaymentRepository + PaymentQueries + IdempotencyRepository + Schema + 'static,
+        S: PaymentRepository
+            + PaymentQueries
+            + IdempotencyRepository
+            + ChargeLedger
+            + PinnedSettings
+            + SettlementNews
+            + Schema
+            + 'static,
     {
         let store = Arc::new(store);
         Self {
             repository: store.clone(),
             queries: store.clone(),
             keys: store.clone(),
+            charges: store.clone(),
+            pins: store.clone(),
+            news: store.clone(),
             schema: store,
         }
     }
@@ -111,6 +136,10 @@ pub struct Service {
     pub store: Store,
     /// The simulated gateway's books.
     pub ledger: Arc<Ledger>,
+    /// Goes on with payments that nobody works on.
+    pub recovery: Arc<RecoverPayments>,
+    /// Duplicates that wait in this process.
+    pub waiters: Arc<Waiters>,
     /// What a shutdown waits for.
     pub tasks: TaskTracker,
 }
@@ -118,24 +147,36 @@ pub struct Service {
 impl Service {
     /// Builds the service; call it on the runtime that payments are to run on.
     pub fn new(settings: &Settings) -> Result<Self, BoxedError> {
+        tls::choose_cryptography();
         let store = Store::new(&settings.database)?;
         let ledger = Arc::new(Ledger::default());
         let waiters = Waiters::new(settings.idempotency.waiters);
         let tasks = TaskTracker::new();
         let pay = PayPayment {
             repository: store.repository.clone(),
-            gateway: gateway(&settings.gateway, &ledger),
+            gateway: gateway(&settings.gateway, &ledger)?,
             format: Arc::new(JsonAnswers),
             clock: Arc::new(BootClock),
             random: Arc::new(ThreadRandom),
             waiters: waiters.clone(),
             terms: pay_terms(settings),
         };
-        let create_payment = CreatePayment {
-            pay: Arc::new(pay),
-            waiters,
+        let pay = Arc::new(pay);
+        let bell = Arc::new(Notify::new());
+        let recovery = RecoverPayments {
+            pay: pay.clone(),
             tasks: tasks.clone(),
             runtime: Handle::current(),
+            batch: settings.workers.batch,
+            bell: bell.clone(),
+        };
+        let create_payment = CreatePayment {
+            pay,
+            keys: store.keys.clone(),
+            waiters: waiters.clone(),
+            tasks: tasks.clone(),
+            runtime: Handle::current(),
+            bell,
             terms: CreateTerms {
                 key_secret: GatewayKeySecret::new(
                     settings.gateway.key_secret.expose_secret().as_bytes(),
@@ -147,6 +188,7 @@ impl Service {
             create_payment: Arc::new(create_payment),
             payments: store.queries.clone(),
             keys: store.keys.clone(),
+            fake_gateway: fake_gateway(settings, &store),
             body_limits: BodyLimits {
                 bytes: usize::try_from(settings.server.body_limit.as_u64()).unwrap_or(usize::MAX),
                 time: settings.server.body_timeout,
@@ -155,11 +197,35 @@ impl Service {
             wait: settings.idempotency.wait,
             wait_max: settings.idempotency.wait_max,
         };
-        Ok(Self { api, store, ledger, tasks })
+        Ok(Self { api, store, ledger, recovery: Arc::new(recovery), waiters, tasks })
     }
 }
 
-fn gateway(settings: &GatewaySettings, ledger: &Arc<Ledger>) -> Arc<dyn PaymentGateway> {
+/// Opens after about as many failures as two payments make, and tries again soon.
+const BREAKER: BreakerSettings = BreakerSettings { failures: 8, pause: Duration::from_secs(5) };
+
+fn gateway(
+    settings: &GatewaySettings,
+    ledger: &Arc<Ledger>,
+) -> Result<Arc<dyn PaymentGateway>, BoxedError> {
+    Ok(match settings.kind {
+        GatewayKind::Simulated => simulated_gateway(settings, ledger),
+        GatewayKind::Http => {
+            let http = &settings.http;
+            let base_url = http.base_url.as_ref().ok_or("gateway.http.base_url must be set")?;
+            let gateway = HttpGateway::new(&HttpGatewaySettings {
+                base_url: base_url.as_url().clone(),
+                token: http.token.clone(),
+                account: http.account.clone(),
+                connect_timeout: http.connect_timeout,
+                environment_proxy: http.environment_proxy,
+            })?;
+            Arc::new(BreakerGateway::new(Arc::new(gateway), BREAKER))
+        }
+    })
+}
+
+fn simulated_gateway(settings: &GatewaySettings, ledger: &Arc<Ledger>) -> Arc<dyn PaymentGateway> {
     let simulation = SimulationSettings {
         failure_rate: settings.simulated.failure_rate,
         decline_rate: settings.simulated.decline_rate,
@@ -169,12 +235,27 @@ fn gateway(settings: &GatewaySettings, ledger: &Arc<Ledger>) -> Arc<dyn PaymentG
     Arc::new(SimulatedGateway::new(simulation, ledger.clone()))
 }
 
+fn fake_gateway(settings: &Settings, store: &Store) -> Option<Arc<FakeGateway>> {
+    let settings = &settings.fake_gateway;
+    settings.enabled.then(|| {
+        let ledger = store.charges.clone();
+        Arc::new(FakeGateway::new(ledger, Arc::new(ThreadRandom), settings.terms()))
+    })
+}
+
+/// A payment whose outcome stays unknown is looked at this often in the end.
+const LONGEST_RECOVERY_DELAY: Duration = Duration::from_secs(300);
+
 fn pay_terms(settings: &Settings) -> PayTerms {
     PayTerms {
         retry: settings.gateway.retry_policy(),
         lease: settings.idempotency.lease,
         retention: settings.idempotency.retention,
         dedupe_window: settings.gateway.dedupe_window,
-        recovery_delay: Duration::from_secs(1),
+        recovery: RecoveryTerms {
+            first_delay: settings.workers.recovery_interval,
+            longest_delay: LONGEST_RECOVERY_DELAY,
+            review_after: settings.workers.review_after,
+        },
     }
 }

@@ -54,6 +54,14 @@ impl GatewayKeySecret {
         GatewayKey(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
 
+    /// Tells this secret from another without giving it away.
+    pub fn check_value(&self) -> String {
+        #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any length");
+        mac.update(b"payonce: check value of the key secret");
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     fn digest(&self, record: &RecordId, generation: Generation) -> impl Iterator<Item = u8> {
         #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any length");
@@ -166,6 +174,14 @@ mod tests {
         assert_ne!(key, secret.derive(&record("a", "l"), Generation(1)));
         assert_ne!(key, secret.derive(&record("a", "k"), Generation(2)));
         assert_eq!(key.0.get_version_num(), 8);
+    }
+
+    #[test]
+    fn a_check_value_tells_secrets_apart_and_holds_none() {
+        let one = GatewayKeySecret::new(b"one").check_value();
+        assert_eq!(one, GatewayKeySecret::new(b"one").check_value());
+        assert_ne!(one, GatewayKeySecret::new(b"two").check_value());
+        assert_eq!(one.len(), 64);
     }
 
     #[test]

@@ -14,11 +14,15 @@ CREATE TABLE idempotency_records (
     request_id text NOT NULL,
     -- Counts owners; a write under an older number changes nothing.
     fence bigint NOT NULL CHECK (fence >= 1),
+    -- The number of whoever opened this generation.
+    opening_fence bigint NOT NULL CHECK (opening_fence BETWEEN 1 AND fence),
     state text NOT NULL CHECK (
         state IN ('running', 'open', 'queued', 'unknown', 'in_review', 'settled', 'purged')
     ),
     -- End of the lease while running, else when recovery looks next.
     due_at timestamptz,
+    -- Whether somebody waits for the owner: then a settle is announced to other instances.
+    is_awaited boolean NOT NULL,
     first_seen_at timestamptz NOT NULL,
     last_seen_at timestamptz NOT NULL,
     settled_at timestamptz,
@@ -40,6 +44,12 @@ CREATE TABLE idempotency_records (
 
 -- What recovery has to look at, oldest first.
 CREATE INDEX idempotency_records_due ON idempotency_records (due_at) WHERE due_at IS NOT NULL;
+
+-- What the sweep has to look at.
+CREATE INDEX idempotency_records_expiring ON idempotency_records (expires_at)
+    WHERE state = 'settled';
+CREATE INDEX idempotency_records_remembered ON idempotency_records (settled_at)
+    WHERE state = 'purged';
 
 -- One row for each intended movement of money; kept for good.
 CREATE TABLE payments (

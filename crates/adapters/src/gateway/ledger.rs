@@ -1,52 +1,56 @@
-//! The books of a simulated gateway: one entry for each key, for good.
+//! The books of a gateway, in memory: gone with the process.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use async_trait::async_trait;
 use payonce_domain::gateway::GatewayKey;
+use payonce_domain::ports::{ChargeLedger, Entered, LedgerCharge, LedgerEntry, RepositoryError};
 
-/// What a gateway knows of one key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LedgerEntry {
-    /// Money moved.
-    Approved {
-        /// The charge's id.
-        reference: String,
-        /// What was asked for.
-        request: Vec<u8>,
-    },
-    /// The issuer refused.
-    Declined {
-        /// The charge's id.
-        reference: String,
-        /// Why.
-        code: String,
-        /// What was asked for.
-        request: Vec<u8>,
-    },
-    /// The key is burnt.
-    Voided,
-}
-
-/// The entries, in memory. The first execution of a key is its answer for good.
+/// The entries. The first of a key is its entry for good.
 #[derive(Debug, Default)]
 pub struct Ledger(Mutex<HashMap<GatewayKey, LedgerEntry>>);
 
 impl Ledger {
-    /// The entry of a key; `execute` makes it when the key is new.
-    pub fn entry(&self, key: GatewayKey, execute: impl FnOnce() -> LedgerEntry) -> LedgerEntry {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.entry(key).or_insert_with(execute).clone()
-    }
-
-    /// The entry of a key that was seen.
-    pub fn find(&self, key: GatewayKey) -> Option<LedgerEntry> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
-    }
-
-    /// How many charges are live: approved and not voided.
+    /// How many charges have moved money.
     pub fn live_charges(&self) -> usize {
-        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.values().filter(|entry| matches!(entry, LedgerEntry::Approved { .. })).count()
+        let is_live = |entry: &&LedgerEntry| match entry {
+            LedgerEntry::Charge(charge) => charge.decline_code.is_none(),
+            LedgerEntry::Voided => false,
+        };
+        self.entries().values().filter(is_live).count()
+    }
+
+    fn enter(&self, key: GatewayKey, entry: LedgerEntry) -> Entered {
+        let mut entries = self.entries();
+        let is_new = !entries.contains_key(&key);
+        Entered { entry: entries.entry(key).or_insert(entry).clone(), is_new }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<GatewayKey, LedgerEntry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl ChargeLedger for Ledger {
+    async fn execute(
+        &self,
+        key: GatewayKey,
+        charge: &LedgerCharge,
+    ) -> Result<Entered, RepositoryError> {
+        Ok(self.enter(key, LedgerEntry::Charge(charge.clone())))
+    }
+
+    async fn find(&self, key: GatewayKey) -> Result<Option<LedgerEntry>, RepositoryError> {
+        Ok(self.entries().get(&key).cloned())
+    }
+
+    async fn void(&self, key: GatewayKey) -> Result<LedgerEntry, RepositoryError> {
+        Ok(self.enter(key, LedgerEntry::Voided).entry)
+    }
+
+    async fn live_charges(&self) -> Result<u64, RepositoryError> {
+        Ok(u64::try_from(self.live_charges()).unwrap_or(u64::MAX))
     }
 }

@@ -10,12 +10,13 @@ use payonce_domain::gateway::{
     Charge, ChargeOutcome, Decline, GatewayIdentity, GatewayKey, LookUpOutcome, VoidOutcome,
 };
 use payonce_domain::payment::{PaymentId, PaymentRequest};
-use payonce_domain::ports::PaymentGateway;
+use payonce_domain::ports::{
+    ChargeContents, ChargeLedger, LedgerCharge, LedgerEntry, PaymentGateway,
+};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use serde::Serialize;
 
-use super::ledger::{Ledger, LedgerEntry};
+use super::charge_request::ChargeRequest;
 
 /// How the simulated gateway behaves.
 #[derive(Debug, Clone)]
@@ -34,21 +35,12 @@ pub struct SimulationSettings {
 pub struct SimulatedGateway {
     settings: SimulationSettings,
     chance: Mutex<StdRng>,
-    ledger: Arc<Ledger>,
-}
-
-/// The body of a charge, as the gateway protocol spells it.
-#[derive(Serialize)]
-struct ChargeBody<'a> {
-    amount: String,
-    currency: &'a str,
-    reference: String,
-    payment_method: Option<&'a str>,
+    ledger: Arc<dyn ChargeLedger>,
 }
 
 impl SimulatedGateway {
     /// A gateway with the given books.
-    pub fn new(settings: SimulationSettings, ledger: Arc<Ledger>) -> Self {
+    pub fn new(settings: SimulationSettings, ledger: Arc<dyn ChargeLedger>) -> Self {
         let chance = match settings.seed {
             Some(seed) => StdRng::seed_from_u64(seed),
             None => rand::make_rng(),
@@ -65,14 +57,19 @@ impl SimulatedGateway {
         tokio::time::sleep(latency).await;
     }
 
-    fn execute(&self, key: GatewayKey, request: &[u8]) -> LedgerEntry {
-        let reference = format!("ch_{}", key.0.simple());
-        let request = request.to_vec();
-        if self.draw(|chance| chance.random_bool(self.settings.decline_rate)) {
-            let code = "card_declined".to_owned();
-            return LedgerEntry::Declined { reference, code, request };
+    /// What becomes of a charge, should its key be new.
+    fn decide(&self, key: GatewayKey, request: ChargeRequest) -> LedgerCharge {
+        let is_declined = self.draw(|chance| chance.random_bool(self.settings.decline_rate));
+        LedgerCharge {
+            id: format!("ch_{}", key.0.simple()),
+            contents: ChargeContents {
+                amount: request.amount,
+                currency: request.currency,
+                payment_method: request.payment_method,
+            },
+            reference: Some(request.reference),
+            decline_code: is_declined.then(|| "card_declined".to_owned()),
         }
-        LedgerEntry::Approved { reference, request }
     }
 }
 
@@ -86,15 +83,12 @@ impl PaymentGateway for SimulatedGateway {
         }
     }
 
+    fn is_available(&self) -> bool {
+        true
+    }
+
     fn charge_request(&self, id: PaymentId, request: &PaymentRequest) -> Vec<u8> {
-        let body = ChargeBody {
-            amount: request.money.to_string(),
-            currency: request.money.currency().code(),
-            reference: id.to_string(),
-            payment_method: request.payment_method.as_ref().map(|method| method.as_str()),
-        };
-        // Strings and nulls always serialise.
-        serde_json::to_vec(&body).unwrap_or_default()
+        ChargeRequest::bytes(id, request)
     }
 
     async fn charge(&self, key: GatewayKey, request: &[u8]) -> ChargeOutcome {
@@ -102,39 +96,51 @@ impl PaymentGateway for SimulatedGateway {
         if self.draw(|chance| chance.random_bool(self.settings.failure_rate)) {
             return ChargeOutcome::Unknown { reason: "500 from the gateway".to_owned() };
         }
-        match self.ledger.entry(key, || self.execute(key, request)) {
-            LedgerEntry::Approved { reference, .. } => {
-                ChargeOutcome::Approved(Charge { reference })
-            }
-            LedgerEntry::Declined { reference, code, .. } => {
-                ChargeOutcome::Declined(Decline { reference: Some(reference), code: Some(code) })
-            }
-            LedgerEntry::Voided => ChargeOutcome::Voided,
+        let Some(request) = ChargeRequest::read(request) else {
+            return ChargeOutcome::Unknown { reason: "the request is unreadable".to_owned() };
+        };
+        match self.ledger.execute(key, &self.decide(key, request)).await {
+            Ok(entered) => match entered.entry {
+                LedgerEntry::Charge(charge) => match ended(charge) {
+                    Ok(charge) => ChargeOutcome::Approved(charge),
+                    Err(decline) => ChargeOutcome::Declined(decline),
+                },
+                LedgerEntry::Voided => ChargeOutcome::Voided,
+            },
+            Err(error) => ChargeOutcome::Unknown { reason: error.to_string() },
         }
     }
 
-    async fn look_up(&self, key: GatewayKey) -> LookUpOutcome {
+    async fn look_up(&self, key: GatewayKey, _request: &[u8]) -> LookUpOutcome {
         self.pass_time().await;
-        match self.ledger.find(key) {
-            Some(LedgerEntry::Approved { reference, .. }) => {
-                LookUpOutcome::Approved(Charge { reference })
-            }
-            Some(LedgerEntry::Declined { reference, code, .. }) => {
-                LookUpOutcome::Declined(Decline { reference: Some(reference), code: Some(code) })
-            }
-            Some(LedgerEntry::Voided) => LookUpOutcome::Voided,
-            None => LookUpOutcome::Nothing { reason: "not found".to_owned() },
+        match self.ledger.find(key).await {
+            Ok(Some(LedgerEntry::Charge(charge))) => match ended(charge) {
+                Ok(charge) => LookUpOutcome::Approved(charge),
+                Err(decline) => LookUpOutcome::Declined(decline),
+            },
+            Ok(Some(LedgerEntry::Voided)) => LookUpOutcome::Voided,
+            Ok(None) => LookUpOutcome::Nothing { reason: "not found".to_owned() },
+            Err(error) => LookUpOutcome::Nothing { reason: error.to_string() },
         }
     }
 
-    async fn void(&self, key: GatewayKey) -> VoidOutcome {
+    async fn void(&self, key: GatewayKey, _request: &[u8]) -> VoidOutcome {
         self.pass_time().await;
-        match self.ledger.entry(key, || LedgerEntry::Voided) {
-            LedgerEntry::Approved { reference, .. } => VoidOutcome::Settled(Charge { reference }),
-            LedgerEntry::Declined { reference, code, .. } => {
-                VoidOutcome::Declined(Decline { reference: Some(reference), code: Some(code) })
-            }
-            LedgerEntry::Voided => VoidOutcome::Voided,
+        match self.ledger.void(key).await {
+            Ok(LedgerEntry::Charge(charge)) => match ended(charge) {
+                Ok(charge) => VoidOutcome::Settled(charge),
+                Err(decline) => VoidOutcome::Declined(decline),
+            },
+            Ok(LedgerEntry::Voided) => VoidOutcome::Voided,
+            Err(error) => VoidOutcome::Nothing { reason: error.to_string() },
         }
+    }
+}
+
+/// What became of a charge that was executed.
+fn ended(charge: LedgerCharge) -> Result<Charge, Decline> {
+    match charge.decline_code {
+        None => Ok(Charge { reference: charge.id }),
+        code => Err(Decline { reference: Some(charge.id), code }),
     }
 }

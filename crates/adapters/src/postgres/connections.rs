@@ -6,9 +6,11 @@ use deadpool_diesel::postgres::{Manager, Pool};
 use deadpool_diesel::{ManagerConfig, Runtime};
 use diesel::Connection;
 use diesel::pg::PgConnection;
-use payonce_domain::ports::{BoxedError, RepositoryError};
+use payonce_domain::ports::{BoxedError, RepositoryError, Tell};
+
 use url::Url;
 
+use super::notifications;
 use crate::store::StoreOptions;
 use crate::store::connections::Connections;
 use crate::store::error::StoreError;
@@ -77,6 +79,10 @@ impl Connections for PostgresConnections {
     {
         let url = self.url.clone();
         tokio::task::spawn_blocking(move || work(&mut PgConnection::establish(&url)?)).await?
+    }
+
+    async fn listen(&self, tell: Tell) {
+        notifications::listen(&self.url, tell).await;
     }
 
     fn close(&self) {

@@ -7,7 +7,7 @@ use deadpool_diesel::{ManagerConfig, Runtime};
 use diesel::Connection;
 use diesel::connection::SimpleConnection;
 use diesel::sqlite::SqliteConnection;
-use payonce_domain::ports::{BoxedError, RepositoryError};
+use payonce_domain::ports::{BoxedError, RepositoryError, Tell};
 
 use crate::store::StoreOptions;
 use crate::store::connections::Connections;
@@ -88,6 +88,8 @@ impl Connections for SqliteConnections {
         };
         tokio::task::spawn_blocking(on_own_connection).await?
     }
+
+    async fn listen(&self, _: Tell) {}
 
     fn close(&self) {
         self.writer.close();

@@ -1,18 +1,23 @@
 //! The protocol's statements on SQLite.
 
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use payonce_domain::account::AccountId;
+use payonce_domain::gateway::GatewayKey;
 use payonce_domain::idempotency::RecordId;
 use payonce_domain::payment::{Payment, PaymentEvent, PaymentId};
-use payonce_domain::ports::{KnownKey, LeaseRenewal, PaymentPage};
+use payonce_domain::ports::{KnownKey, LeaseRenewal, PaymentPage, TakeDue};
 use time::OffsetDateTime;
 
+use crate::store::charge_ledger::{ChargeRow, LedgerStatements, shared_ledger_statements};
 use crate::store::error::StoreError;
 use crate::store::queries::{ListCall, Queries, page, shared_queries};
 use crate::store::rows::{EventRow, FinalState, PaymentRow, RecordRow};
-use crate::store::schema::{idempotency_records, payment_events, payments};
+use crate::store::schema::{
+    gateway_charges, idempotency_records, payment_events, payments, pinned_settings,
+};
 use crate::store::transactions::{Statements, shared_statements};
-use crate::store::values::{SqlTime, SqlUuid};
+use crate::store::values::{Instant, SqlTime, SqlUuid};
 
 impl Statements for SqliteConnection {
     /// The file and this process share one clock.
@@ -30,6 +35,54 @@ impl Statements for SqliteConnection {
             .optional()
     }
 
+    fn lock_due_records(&mut self, call: &TakeDue, now: SqlTime) -> QueryResult<Vec<RecordRow>> {
+        let ours = payments::gateway_kind
+            .eq(call.gateway.kind.as_str())
+            .and(payments::gateway_base_url.eq(call.gateway.base_url.as_str()))
+            .and(payments::gateway_account.eq(call.gateway.account.as_str()));
+        let long_ago = SqlTime::truncated(now.0 - call.review_after);
+        idempotency_records::table
+            .inner_join(
+                payments::table.on(payments::account_id
+                    .eq(idempotency_records::account_id)
+                    .and(payments::id.eq(idempotency_records::payment_id))),
+            )
+            .filter(idempotency_records::due_at.le(now))
+            .filter(ours.or(payments::created_at.le(long_ago)))
+            .order(idempotency_records::due_at)
+            .limit(call.limit.into())
+            .select(RecordRow::as_select())
+            .load(self)
+    }
+
+    fn purge_expired(&mut self, now: SqlTime, limit: u32) -> QueryResult<usize> {
+        diesel::sql_query(
+            "UPDATE idempotency_records SET state = 'purged', answer_status = NULL, \
+             answer_content_type = NULL, answer_location = NULL, answer_body = NULL \
+             WHERE rowid IN (SELECT rowid FROM idempotency_records \
+             WHERE state = 'settled' AND expires_at <= ? ORDER BY expires_at LIMIT ?)",
+        )
+        .bind::<Instant, _>(now)
+        .bind::<BigInt, _>(i64::from(limit))
+        .execute(self)
+    }
+
+    fn forget_purged(&mut self, settled_until: SqlTime, limit: u32) -> QueryResult<usize> {
+        diesel::sql_query(
+            "DELETE FROM idempotency_records WHERE rowid IN (SELECT rowid \
+             FROM idempotency_records WHERE state = 'purged' AND settled_at <= ? \
+             ORDER BY settled_at LIMIT ?)",
+        )
+        .bind::<Instant, _>(settled_until)
+        .bind::<BigInt, _>(i64::from(limit))
+        .execute(self)
+    }
+
+    /// Other processes on the file ask it from time to time.
+    fn announce(&mut self, _: PaymentId) -> QueryResult<()> {
+        Ok(())
+    }
+
     fn insert_events(&mut self, rows: &[EventRow]) -> QueryResult<usize> {
         rows.iter().try_fold(0, |inserted, row| {
             let one = diesel::insert_into(payment_events::table)
@@ -45,4 +98,8 @@ impl Statements for SqliteConnection {
 
 impl Queries for SqliteConnection {
     shared_queries!();
+}
+
+impl LedgerStatements for SqliteConnection {
+    shared_ledger_statements!();
 }

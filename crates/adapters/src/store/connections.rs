@@ -2,9 +2,10 @@
 
 use std::future::Future;
 
-use payonce_domain::ports::{BoxedError, RepositoryError};
+use payonce_domain::ports::{BoxedError, RepositoryError, Tell};
 
 use super::StoreOptions;
+use super::charge_ledger::LedgerStatements;
 use super::error::StoreError;
 use super::queries::Queries;
 use super::transactions::Statements;
@@ -13,7 +14,7 @@ use crate::migrations::Migrate;
 /// The connections of one store. Work runs to its end even when its caller is dropped.
 pub trait Connections: Clone + Send + Sync + Sized + 'static {
     /// A connection.
-    type Connection: Statements + Queries + Migrate;
+    type Connection: Statements + Queries + LedgerStatements + Migrate;
 
     /// Prepares connections; connects only when asked to work.
     fn prepare(url: &str, options: StoreOptions) -> Result<Self, BoxedError>;
@@ -36,6 +37,10 @@ pub trait Connections: Clone + Send + Sync + Sized + 'static {
     where
         T: Send + 'static,
         W: FnOnce(&mut Self::Connection) -> Result<T, BoxedError> + Send + 'static;
+
+    /// Tells of payments that were announced, until it is dropped; returns at once where there are
+    /// no announcements.
+    fn listen(&self, tell: Tell) -> impl Future<Output = ()> + Send;
 
     /// Closes every connection that is not at work.
     fn close(&self);

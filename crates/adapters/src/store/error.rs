@@ -60,6 +60,9 @@ impl From<StoreError> for RepositoryError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Inconsistent { place, source } => Self::Inconsistent { place, source },
+            StoreError::Database(DieselError::DeserializationError(source)) => {
+                Self::Inconsistent { place: "a stored row".to_owned(), source }
+            }
             StoreError::Database(error) if is_fault_of_ours(&error) => Self::Refused(error.into()),
             StoreError::Panicked => Self::Refused(error.into()),
             StoreError::Database(_) | StoreError::Pool(_) | StoreError::Cancelled => {

@@ -3,6 +3,7 @@
 //! The statements differ between the two; the order in which they run, and the rules they obey,
 //! do not. The rules themselves are the domain's.
 
+pub mod charge_ledger;
 pub mod connections;
 pub mod error;
 pub mod options;

@@ -1,7 +1,7 @@
 //! The tables, as the migrations of both stores make them.
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Binary, Integer, Nullable, SmallInt, Text};
+    use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text};
     use crate::store::values::{Id, Instant};
 
     idempotency_records (account_id, key_space, key) {
@@ -14,8 +14,10 @@ diesel::table! {
         fingerprint -> Binary,
         request_id -> Text,
         fence -> BigInt,
+        opening_fence -> BigInt,
         state -> Text,
         due_at -> Nullable<Instant>,
+        is_awaited -> Bool,
         first_seen_at -> Instant,
         last_seen_at -> Instant,
         settled_at -> Nullable<Instant>,
@@ -62,6 +64,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::Text;
+
+    pinned_settings (name) {
+        name -> Text,
+        check_value -> Text,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(idempotency_records, payments);
+
+diesel::table! {
     use diesel::sql_types::{BigInt, Integer, Nullable, Text};
     use crate::store::values::{Id, Instant};
 
@@ -75,5 +88,22 @@ diesel::table! {
         kind -> Text,
         attempt -> Nullable<Integer>,
         detail -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use crate::store::values::{Id, Instant};
+
+    gateway_charges (key) {
+        key -> Id,
+        status -> Text,
+        charge_id -> Nullable<Text>,
+        amount -> Nullable<Text>,
+        currency -> Nullable<Text>,
+        payment_method -> Nullable<Text>,
+        reference -> Nullable<Text>,
+        decline_code -> Nullable<Text>,
+        executed_at -> Instant,
     }
 }

@@ -6,21 +6,22 @@ use payonce_domain::idempotency::RecordId;
 use payonce_domain::payment::{Payment, PaymentEvent, PaymentId};
 use payonce_domain::ports::{
     BoxedError, HandOver, IdempotencyRepository, KnownKey, LeaseRenewal, OpenPayment, Opened,
-    PageCursor, PaymentFilter, PaymentPage, PaymentQueries, PaymentRepository, Renewed,
-    RepositoryError, Settle, Settled,
+    Owned, PageCursor, PaymentFilter, PaymentPage, PaymentQueries, PaymentRepository,
+    PinnedSettings, Renewed, RepositoryError, Settle, Settled, SettlementNews, Sweep, Swept,
+    TakeDue, Tell,
 };
 
 use super::StoreOptions;
 use super::connections::Connections;
 use super::error::StoreError;
 use super::queries::{ListCall, Queries};
-use super::transactions;
+use super::transactions::{self, Statements};
 use crate::migrations::{Migrate, MigrationState};
 
 /// Payments and keys in a SQL database.
 #[derive(Clone)]
 pub struct SqlStore<C> {
-    connections: C,
+    pub(super) connections: C,
 }
 
 impl<C: Connections> SqlStore<C> {
@@ -60,6 +61,10 @@ impl<C: Connections> PaymentRepository for SqlStore<C> {
         self.connections.write(move |conn| transactions::renew(conn, &renewal)).await
     }
 
+    async fn take_due(&self, take: TakeDue) -> Result<Vec<Owned>, RepositoryError> {
+        self.connections.write(move |conn| transactions::take_due(conn, &take)).await
+    }
+
     async fn hand_over(&self, hand_over: HandOver) -> Result<Renewed, RepositoryError> {
         self.connections.write(move |conn| transactions::hand_over(conn, &hand_over)).await
     }
@@ -74,6 +79,27 @@ impl<C: Connections> IdempotencyRepository for SqlStore<C> {
     async fn find(&self, id: &RecordId) -> Result<Option<KnownKey>, RepositoryError> {
         let id = id.clone();
         self.connections.read(move |conn| conn.find_record(&id)).await
+    }
+
+    async fn sweep(&self, sweep: Sweep) -> Result<Swept, RepositoryError> {
+        self.connections.write(move |conn| transactions::sweep(conn, sweep)).await
+    }
+}
+
+#[async_trait]
+impl<C: Connections> SettlementNews for SqlStore<C> {
+    async fn listen(&self, tell: Tell) {
+        self.connections.listen(tell).await;
+    }
+}
+
+#[async_trait]
+impl<C: Connections> PinnedSettings for SqlStore<C> {
+    async fn pin(&self, name: &str, check_value: &str) -> Result<bool, RepositoryError> {
+        let (name, check_value) = (name.to_owned(), check_value.to_owned());
+        self.connections
+            .write(move |conn| Ok(conn.pin_setting(&name, &check_value)? == check_value))
+            .await
     }
 }
 

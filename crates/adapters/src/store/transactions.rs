@@ -7,11 +7,13 @@
 use diesel::QueryResult;
 use payonce_domain::account::AccountId;
 use payonce_domain::idempotency::{
-    Claim, ClaimTerms, Fence, IdempotencyRecord, RecordId, RecordState, differing_fields,
+    Claim, ClaimTerms, Fence, Generation, IdempotencyRecord, RecordId, RecordState,
+    differing_fields,
 };
-use payonce_domain::payment::{NewEvent, Payment, PaymentId};
+use payonce_domain::payment::{Actor, EventKind, NewEvent, Payment, PaymentId, Timeline};
 use payonce_domain::ports::{
-    HandOver, LeaseRenewal, OpenPayment, Opened, Owned, OwnedBy, Renewed, Settle, Settled,
+    HandOver, HandOverTo, LeaseRenewal, OpenPayment, Opened, Owned, OwnedBy, Renewed, Settle,
+    Settled, Sweep, Swept, TakeDue,
 };
 use time::OffsetDateTime;
 
@@ -33,7 +35,7 @@ pub trait Statements {
     /// Writes a locked record back.
     fn save_record(&mut self, row: &RecordRow) -> QueryResult<usize>;
 
-    /// Inserts a payment.
+    /// Inserts a payment; 0 when its id or its key's generation is taken.
     fn insert_payment(&mut self, row: &PaymentRow) -> QueryResult<usize>;
 
     /// Reads a payment.
@@ -50,8 +52,30 @@ pub trait Statements {
     /// Shuts the one-way door, unless it is shut already.
     fn note_void_intention(&mut self, renewal: &LeaseRenewal, now: SqlTime) -> QueryResult<usize>;
 
+    /// Reads records that are due, oldest first, and keeps others from deciding about them; passes
+    /// over those that somebody else holds.
+    fn lock_due_records(&mut self, call: &TakeDue, now: SqlTime) -> QueryResult<Vec<RecordRow>>;
+
+    /// Marks a payment under way as one that an operator decides.
+    fn send_to_review(&mut self, account: &AccountId, id: PaymentId) -> QueryResult<usize>;
+
     /// Gives an unsettled payment its final state; touches no other.
     fn finish_payment(&mut self, payment: &Payment, end: &FinalState) -> QueryResult<usize>;
+
+    /// Tells other instances, once this transaction commits, that somebody gave the payment up.
+    fn announce(&mut self, payment: PaymentId) -> QueryResult<()>;
+
+    /// The payment of a key's newest generation.
+    fn newest_payment(&mut self, id: &RecordId) -> QueryResult<Option<PaymentRow>>;
+
+    /// Drops up to `limit` stored answers that have expired.
+    fn purge_expired(&mut self, now: SqlTime, limit: u32) -> QueryResult<usize>;
+
+    /// Forgets up to `limit` purged keys whose answers were stored by then.
+    fn forget_purged(&mut self, settled_until: SqlTime, limit: u32) -> QueryResult<usize>;
+
+    /// Stores a check value if there is none, and reads the one that is there.
+    fn pin_setting(&mut self, name: &str, check_value: &str) -> QueryResult<String>;
 
     /// Appends to the timeline; what is there already stays.
     fn insert_events(&mut self, rows: &[EventRow]) -> QueryResult<usize>;
@@ -79,13 +103,44 @@ fn begin(
     record: &IdempotencyRecord,
     now: OffsetDateTime,
 ) -> Result<Opened, StoreError> {
-    let payment = call.payment(record.generation, now);
-    store.insert_payment(&PaymentRow::from(&payment))?;
+    let mut record = record.clone();
+    let mut payment = call.payment(record.generation, now);
+    if store.insert_payment(&PaymentRow::from(&payment))? == 0 {
+        // The key was forgotten and its payments are not: this is their next generation.
+        record.generation = generation_after_forgotten(store, &record)?;
+        store.save_record(&RecordRow::from(&record))?;
+        payment = call.payment(record.generation, now);
+        if store.insert_payment(&PaymentRow::from(&payment))? == 0 {
+            let place = format!("payments.id {}", payment.id);
+            return Err(StoreError::inconsistent(place, "the id of a new payment is taken"));
+        }
+    }
+    let record = &record;
     append(store, &payment.record, payment.id, &[call.created_event(record.fence)], now)?;
     if call.queued {
         return Ok(Opened::Pending(Box::new(payment)));
     }
     Ok(owned(payment, record, OwnedBy::Opening, now))
+}
+
+/// The generation behind the payments of a key that was forgotten. Only final payments' keys are
+/// ever forgotten: with one under way, another could pay twice.
+fn generation_after_forgotten(
+    store: &mut impl Statements,
+    record: &IdempotencyRecord,
+) -> Result<Generation, StoreError> {
+    let newest = store.newest_payment(&record.id)?.map(Payment::try_from).transpose()?;
+    match newest {
+        Some(newest) if newest.is_final() => Ok(newest.generation.next()),
+        Some(newest) => Err(StoreError::inconsistent(
+            format!("payments.status of payment {}", newest.id),
+            "a payment under way has lost its idempotency record",
+        )),
+        None => Err(StoreError::inconsistent(
+            format!("payments.id {}", record.payment_id),
+            "the id of a new payment is taken",
+        )),
+    }
 }
 
 /// Lets a locked record decide about a further call.
@@ -153,17 +208,60 @@ pub fn renew(store: &mut impl Statements, call: &LeaseRenewal) -> Result<Renewed
     Ok(Renewed::Granted)
 }
 
+/// Takes what is due, each under its next fence. Rows that another caller holds are passed over.
+pub fn take_due(store: &mut impl Statements, call: &TakeDue) -> Result<Vec<Owned>, StoreError> {
+    let now = store.now()?;
+    let mut taken = Vec::new();
+    for row in store.lock_due_records(call, SqlTime::truncated(now))? {
+        let mut record = IdempotencyRecord::try_from(row)?;
+        let payment = load_payment(store, &record)?;
+        if !record.take_due(call.lease, now) {
+            continue;
+        }
+        store.save_record(&RecordRow::from(&record))?;
+        let event = Timeline::opening(record.fence, Actor::Recovery, EventKind::TakenOver);
+        append(store, &record.id, payment.id, &[event], now)?;
+        taken.push(Owned {
+            payment,
+            fence: record.fence,
+            request_id: record.request_id,
+            by: OwnedBy::Recovery,
+            now,
+        });
+    }
+    Ok(taken)
+}
+
+/// Drops stored answers first, then keys that need not be remembered any longer.
+pub fn sweep(store: &mut impl Statements, call: Sweep) -> Result<Swept, StoreError> {
+    let now = store.now()?;
+    let purged = store.purge_expired(SqlTime::truncated(now), call.limit)?;
+    let settled_until = SqlTime::truncated(now - call.memory);
+    let forgotten = store.forget_purged(settled_until, call.limit)?;
+    let count = |rows| u32::try_from(rows).unwrap_or(u32::MAX);
+    Ok(Swept { purged: count(purged), forgotten: count(forgotten) })
+}
+
 /// Gives an unsettled payment up.
 pub fn hand_over(store: &mut impl Statements, call: &HandOver) -> Result<Renewed, StoreError> {
     let Some(mut record) = lock_owned(store, &call.record, call.payment)? else {
         return Ok(Renewed::FenceLost);
     };
     let now = store.now()?;
-    let unknown = RecordState::Unknown { due_at: now + call.due_in };
-    if record.hand_over(call.fence, unknown).is_err() {
+    let state = match call.to {
+        HandOverTo::Recovery(due_in) => RecordState::Unknown { due_at: now + due_in },
+        HandOverTo::Review => RecordState::InReview,
+    };
+    if record.hand_over(call.fence, state).is_err() {
         return Ok(Renewed::FenceLost);
     }
     store.save_record(&RecordRow::from(&record))?;
+    if call.to == HandOverTo::Review {
+        store.send_to_review(&call.record.account, call.payment)?;
+    }
+    if record.is_awaited {
+        store.announce(call.payment)?;
+    }
     append(store, &call.record, call.payment, &call.events, now)?;
     Ok(Renewed::Granted)
 }
@@ -188,6 +286,9 @@ pub fn settle(store: &mut impl Statements, call: &Settle) -> Result<Settled, Sto
             return Err(StoreError::inconsistent(place, "a payment under way is final already"));
         }
         append(store, &call.payment.record, call.payment.id, &call.events, now)?;
+        if record.is_awaited {
+            store.announce(call.payment.id)?;
+        }
     }
     answer.expires_at = SqlTime::truncated(answer.expires_at).0;
     Ok(Settled::Stored(answer))
@@ -259,8 +360,30 @@ macro_rules! shared_statements {
             diesel::update(idempotency_records::table.find(row.key())).set(row).execute(self)
         }
 
+        fn pin_setting(&mut self, name: &str, check_value: &str) -> QueryResult<String> {
+            let pin =
+                (pinned_settings::name.eq(name), pinned_settings::check_value.eq(check_value));
+            diesel::insert_into(pinned_settings::table)
+                .values(pin)
+                .on_conflict_do_nothing()
+                .execute(self)?;
+            let pinned = pinned_settings::table.find(name);
+            pinned.select(pinned_settings::check_value).first(self)
+        }
+
         fn insert_payment(&mut self, row: &PaymentRow) -> QueryResult<usize> {
-            diesel::insert_into(payments::table).values(row).execute(self)
+            diesel::insert_into(payments::table).values(row).on_conflict_do_nothing().execute(self)
+        }
+
+        fn newest_payment(&mut self, id: &RecordId) -> QueryResult<Option<PaymentRow>> {
+            payments::table
+                .filter(payments::account_id.eq(id.account.as_str()))
+                .filter(payments::key_space.eq(id.space.as_str()))
+                .filter(payments::key.eq(id.key.as_str()))
+                .order(payments::generation.desc())
+                .select(PaymentRow::as_select())
+                .first(self)
+                .optional()
         }
 
         fn payment(
@@ -301,6 +424,13 @@ macro_rules! shared_statements {
             let key = (renewal.record.account.as_str(), SqlUuid(renewal.payment.0));
             let open_door = payments::table.find(key).filter(payments::void_intended_at.is_null());
             diesel::update(open_door).set(payments::void_intended_at.eq(now)).execute(self)
+        }
+
+        fn send_to_review(&mut self, account: &AccountId, id: PaymentId) -> QueryResult<usize> {
+            let under_way = payments::table
+                .find((account.as_str(), SqlUuid(id.0)))
+                .filter(payments::status.eq("PROCESSING"));
+            diesel::update(under_way).set(payments::status.eq("NEEDS_REVIEW")).execute(self)
         }
 
         fn finish_payment(&mut self, payment: &Payment, end: &FinalState) -> QueryResult<usize> {

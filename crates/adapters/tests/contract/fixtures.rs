@@ -9,7 +9,9 @@ use payonce_domain::money::Money;
 use payonce_domain::payment::{
     Actor, EventKind, Metadata, Operation, Payment, PaymentId, PaymentRequest, Timeline, Verdict,
 };
-use payonce_domain::ports::{HandOver, LeaseRenewal, OpenPayment, Owned, OwnedBy, Settle};
+use payonce_domain::ports::{
+    HandOver, HandOverTo, LeaseRenewal, OpenPayment, Owned, OwnedBy, Settle,
+};
 use payonce_domain::text::Text;
 use uuid::Uuid;
 
@@ -94,11 +96,15 @@ pub fn answer(body: &str) -> StoredAnswer {
     }
 }
 
+/// How long nobody looks at what was handed over.
+pub const HANDED_OVER_FOR: Duration = Duration::from_secs(5);
+
 /// Behind the entry with which the owner came.
 pub fn timeline(owned: &Owned) -> Timeline {
     let actor = match owned.by {
         OwnedBy::Opening => Actor::Request,
         OwnedBy::TakeOver => Actor::Retry,
+        OwnedBy::Recovery => Actor::Recovery,
     };
     Timeline::after_opening(owned.fence, actor)
 }
@@ -142,7 +148,7 @@ pub fn hand_over(owned: &Owned) -> HandOver {
         record: owned.payment.record.clone(),
         payment: owned.payment.id,
         fence: owned.fence,
-        due_in: Duration::from_secs(5),
+        to: HandOverTo::Recovery(HANDED_OVER_FOR),
         events: timeline.take(),
     }
 }

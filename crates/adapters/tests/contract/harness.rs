@@ -18,8 +18,8 @@ use payonce_adapters::sqlite::SqliteStore;
 use payonce_domain::idempotency::{IdempotencyRecord, RecordId};
 use payonce_domain::payment::{NewEvent, Payment, PaymentEvent, PaymentId};
 use payonce_domain::ports::{
-    BoxedError, IdempotencyRepository, KnownKey, OpenPayment, Opened, Owned, PaymentFilter,
-    PaymentQueries, PaymentRepository, Settle, Settled,
+    BoxedError, ChargeLedger, IdempotencyRepository, KnownKey, OpenPayment, Opened, Owned,
+    PaymentFilter, PaymentQueries, PaymentRepository, Settle, Settled,
 };
 use payonce_testing::TestDatabase;
 use tokio::sync::Barrier;
@@ -176,6 +176,7 @@ pub struct Store {
     pub payments: Arc<dyn PaymentRepository>,
     pub keys: Arc<dyn IdempotencyRepository>,
     pub queries: Arc<dyn PaymentQueries>,
+    pub charges: Arc<dyn ChargeLedger>,
     pub schema: Arc<dyn Schema>,
 }
 
@@ -190,12 +191,19 @@ pub struct Snapshot {
 impl Store {
     fn new<S>(store: S) -> Self
     where
-        S: PaymentRepository + IdempotencyRepository + PaymentQueries + Schema + Clone + 'static,
+        S: PaymentRepository
+            + IdempotencyRepository
+            + PaymentQueries
+            + ChargeLedger
+            + Schema
+            + Clone
+            + 'static,
     {
         Self {
             payments: Arc::new(store.clone()),
             keys: Arc::new(store.clone()),
             queries: Arc::new(store.clone()),
+            charges: Arc::new(store.clone()),
             schema: Arc::new(store),
         }
     }
@@ -295,7 +303,8 @@ pub fn one_owner(found: Vec<Opened>) -> (Owned, Vec<Opened>) {
             other => others.push(other),
         }
     }
-    assert_eq!(owners.len(), 1, "owners: {owners:#?}");
+    let fences: Vec<_> = owners.iter().map(|owner| (owner.payment.id, owner.fence)).collect();
+    assert_eq!(owners.len(), 1, "the owners are {fences:?}, the others found {others:?}");
     (owners.remove(0), others)
 }
 

@@ -12,10 +12,13 @@ mod connections;
 mod expiry;
 mod fixtures;
 mod harness;
+mod ledger;
 mod migrations;
 mod open;
 mod queries;
+mod recovery;
 mod settle;
+mod sweep;
 mod takeover;
 
 /// Runs each promise against each store, as `postgres::promise` and `sqlite::promise`.
@@ -89,6 +92,32 @@ promises! {
         a_purged_key_is_refused_or_reused_like_an_expired_one,
         no_generation_of_a_key_is_ever_paid_twice,
         what_is_not_settled_never_expires,
+    }
+    recovery {
+        a_dead_a_queued_and_an_unknown_payment_are_taken_under_the_next_fence,
+        what_somebody_works_on_or_what_is_final_is_not_taken,
+        the_oldest_are_taken_first_and_no_more_than_asked_for,
+        eight_workers_never_take_the_same_payment,
+        another_gateways_payment_is_taken_only_past_the_review_limit,
+        a_payment_in_review_is_left_to_an_operator,
+    }
+    sweep {
+        an_expired_answer_is_dropped_and_its_key_still_refuses,
+        a_forgotten_key_never_lets_its_generation_pay_again,
+        a_key_that_lost_its_record_while_its_payment_runs_pays_nothing,
+        what_is_unsettled_is_never_swept,
+        a_sweep_is_bounded_and_goes_on_where_it_stopped,
+    }
+    ledger {
+        a_key_is_charged_once_by_50_racing_callers,
+        a_key_is_charged_once_by_two_instances,
+        of_a_charge_and_a_void_the_first_stays,
+        a_charge_is_kept_as_it_was_entered_first,
+        a_burnt_key_is_never_charged,
+        a_charge_is_beyond_voiding,
+        books_outlive_the_store_that_wrote_them,
+        an_entry_that_no_rule_allows_is_named_and_never_repaired,
+        books_out_of_reach_are_unavailable,
     }
     queries {
         every_field_of_a_request_is_kept,

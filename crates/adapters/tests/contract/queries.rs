@@ -34,7 +34,7 @@ pub async fn every_field_of_a_request_is_kept(database: Arc<Database>) {
             payment_method: text(odd),
             reference: text(odd),
             description: text(odd),
-            metadata: metadata(&[(&odd[..40 - 8], odd)]),
+            metadata: metadata(&[("🐚 „ü“ 'x' \"y\" \\ \\u0000", odd)]),
             ..request()
         },
         PaymentRequest {
@@ -257,7 +257,7 @@ async fn list(store: &Store, filter: &PaymentFilter) -> Vec<Payment> {
     page.payments
 }
 
-/// All payments, read page by page; no page is empty but for none at all.
+/// All payments, read page by page; every page but the last is full.
 async fn pages(store: &Store, limit: u32) -> Vec<Payment> {
     let mut all = Vec::new();
     let mut after = None;

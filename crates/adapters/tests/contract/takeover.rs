@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use payonce_domain::idempotency::{Fence, RecordState};
 use payonce_domain::payment::{EventKind, PaymentId};
-use payonce_domain::ports::{HandOver, LeaseRenewal, Opened, OwnedBy, Renewed, Settled};
+use payonce_domain::ports::{
+    HandOver, HandOverTo, LeaseRenewal, Opened, OwnedBy, Renewed, Settled,
+};
 use uuid::Uuid;
 
 use crate::fixtures::{
-    LEASE, hand_over, open, open_and_die, open_for, record, renewal, settle, timeline,
+    HANDED_OVER_FOR, LEASE, hand_over, open, open_and_die, open_for, record, renewal, settle,
+    timeline,
 };
 use crate::harness::{Database, one_owner, race};
 
@@ -144,7 +147,10 @@ pub async fn what_is_handed_over_is_pending_for_others(database: Arc<Database>) 
     assert_eq!(store.payments.hand_over(call.clone()).await.expect("it does"), Renewed::Granted);
     let known = store.known(&record("k")).await;
     let RecordState::Unknown { due_at } = known.record.state else { panic!("{known:?}") };
-    assert!(before + call.due_in <= due_at && due_at <= known.now + call.due_in, "{known:?}");
+    assert!(
+        before + HANDED_OVER_FOR <= due_at && due_at <= known.now + HANDED_OVER_FOR,
+        "{known:?}"
+    );
     assert_eq!(store.kinds(owned.payment.id).await, ["created", "handed_over"]);
 
     let handed_over = store.snapshot(&owned.payment).await;
@@ -155,7 +161,7 @@ pub async fn what_is_handed_over_is_pending_for_others(database: Arc<Database>) 
     assert!(matches!(found, Opened::Mismatch { .. }), "{found:?}");
 
     // Again, as after a commit whose outcome was lost.
-    let again = HandOver { due_in: LEASE, ..call };
+    let again = HandOver { to: HandOverTo::Recovery(LEASE), ..call };
     assert_eq!(store.payments.hand_over(again).await.expect("it does"), Renewed::Granted);
     assert_eq!(store.snapshot(&owned.payment).await, handed_over);
 }
@@ -201,11 +207,14 @@ pub async fn events_keep_their_order_actor_attempt_and_detail(database: Arc<Data
     let store = database.store().await;
     let first_call = open_and_die("k");
     let first = store.own(first_call.clone()).await;
+    let of_first = LeaseRenewal { lease: Duration::ZERO, ..renewal(&first) };
+    store.payments.renew(of_first.clone()).await.expect("it renews");
     let second_call = open("k");
     let second = store.own(second_call.clone()).await;
     let mut timeline = timeline(&second);
-    let mut written =
-        vec![first_call.created_event(first.fence), second_call.taken_over_event(second.fence)];
+    let mut written = vec![first_call.created_event(first.fence)];
+    written.extend(of_first.events);
+    written.push(second_call.taken_over_event(second.fence));
 
     timeline.add(EventKind::LookUp, None, Some("nothing: „not found“ 🐚 'x' \"y\"".to_owned()));
     // Behind step 9 comes step 10, not step 2.

@@ -3,10 +3,12 @@
 mod config;
 mod migrate;
 mod serve;
+mod work;
 
 pub(crate) use config::config;
 pub(crate) use migrate::migrate;
 pub(crate) use serve::serve;
+pub(crate) use work::work;
 
 use tokio::runtime::Runtime;
 

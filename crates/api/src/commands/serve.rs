@@ -11,9 +11,10 @@ use crate::server;
 use crate::settings::Layers;
 use crate::telemetry;
 use crate::wiring::Service;
+use crate::workers::Workers;
 
 /// Serves until SIGTERM or SIGINT, then drains.
-pub(crate) fn serve(sources: &Sources) -> Result<(), CommandError> {
+pub(crate) fn serve(sources: &Sources, with_workers: bool) -> Result<(), CommandError> {
     let settings = Layers::load(&sources.files)?.settings()?;
     telemetry::start(&settings.log)?;
     let address = (settings.server.host.as_str(), settings.server.port);
@@ -29,7 +30,9 @@ pub(crate) fn serve(sources: &Sources) -> Result<(), CommandError> {
         tracing::info!(address = %bound, database = %settings.database.url, "serving");
         let stop = stop_signal().map_err(failed)?;
         let readiness = Readiness::default();
-        server::serve(&settings, service, listener, readiness, stop).await.map_err(failed)
+        let workers = with_workers.then(|| Workers::start(&settings, &service, &readiness));
+        let served = server::serve(&settings, service, listener, readiness, workers, stop);
+        served.await.map_err(failed)
     })?;
     match is_drained {
         true => Ok(()),
@@ -38,7 +41,7 @@ pub(crate) fn serve(sources: &Sources) -> Result<(), CommandError> {
 }
 
 /// Resolves at the first SIGTERM or SIGINT.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {

@@ -58,6 +58,18 @@ impl Readiness {
         });
     }
 
+    /// Whether the service takes requests.
+    pub fn is_open(&self) -> bool {
+        *self.0.borrow() == Stage::Ready
+    }
+
+    /// Resolves once the service goes down.
+    pub async fn drained(&self) {
+        let mut stage = self.0.subscribe();
+        // It cannot fail: the sender lives as long as this handle.
+        let _stage = stage.wait_for(|stage| *stage == Stage::Draining).await;
+    }
+
     /// Fails while the service takes no requests.
     pub fn check(&self) -> Result<(), Problem> {
         match &*self.0.borrow() {
@@ -77,7 +89,7 @@ pub async fn close_while_not_ready(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let is_health = matches!(request.path(), "/healthz" | "/readyz");
+    let is_health = matches!(request.path().trim_end_matches('/'), "/healthz" | "/readyz");
     let readiness = request.app_data::<web::Data<Readiness>>().cloned();
     match readiness.map_or(Ok(()), |readiness| readiness.check()) {
         Err(problem) if !is_health => Ok(request.error_response(problem)),

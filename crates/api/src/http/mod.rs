@@ -7,6 +7,7 @@ mod answers;
 mod body;
 mod cursor;
 mod deadline;
+mod fake_gateway;
 mod fields;
 mod gate;
 mod health;
@@ -26,6 +27,7 @@ use actix_web::web;
 pub use answers::JsonAnswers;
 pub use body::BodyLimits;
 pub use deadline::RequestDeadline;
+pub use fake_gateway::routes as fake_gateway_routes;
 pub use gate::{Readiness, close_while_not_ready};
 pub use request_scope::{RequestScope, in_request_scope};
 
@@ -57,11 +59,13 @@ fn is_keyed(method: &actix_web::http::Method, pattern: Option<&str>) -> bool {
     method == actix_web::http::Method::POST && matches!(pattern, Some("/v1/payments" | "/payments"))
 }
 
-/// A path that answers other methods by naming those it has.
+/// A path, with and without a slash at its end, that answers other methods by naming those it has.
 fn resource(path: &str, allow: &'static str) -> actix_web::Resource {
-    web::resource(path).default_service(web::to(move || async move {
-        Err::<actix_web::HttpResponse, _>(Problem::new(Code::MethodNotAllowed).allow(allow))
-    }))
+    web::resource([path.to_owned(), format!("{path}/")]).default_service(web::to(
+        move || async move {
+            Err::<actix_web::HttpResponse, _>(Problem::new(Code::MethodNotAllowed).allow(allow))
+        },
+    ))
 }
 
 /// Answers paths that there are none of.

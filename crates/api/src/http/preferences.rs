@@ -10,6 +10,8 @@ use sfv::{BareItem, Dictionary, ListEntry, Parser};
 pub struct Preferences {
     /// How long to wait for an answer.
     pub wait: Option<Duration>,
+    /// Answer at once, and do the work later.
+    pub respond_async: bool,
 }
 
 impl Preferences {
@@ -29,7 +31,7 @@ impl Preferences {
             },
             _ => None,
         };
-        Self { wait }
+        Self { wait, respond_async: parsed.contains_key("respond-async") }
     }
 }
 

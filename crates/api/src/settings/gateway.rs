@@ -7,7 +7,7 @@ use payonce_domain::retry::RetryPolicy;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::Profile;
+use super::{HttpGatewaySettings, Profile};
 
 /// Stands in the defaults, and so is known to everybody.
 const SAMPLE_SECRET: &str = "payonce-sample-secret-for-development-only";
@@ -39,6 +39,8 @@ pub struct GatewaySettings {
     pub key_secret: SecretString,
     /// The simulated gateway.
     pub simulated: SimulatedGatewaySettings,
+    /// The gateway that is reached over HTTP.
+    pub http: HttpGatewaySettings,
 }
 
 /// Which gateway.
@@ -47,6 +49,8 @@ pub struct GatewaySettings {
 pub enum GatewayKind {
     /// One that lives in the process and moves no money.
     Simulated,
+    /// One that is reached over HTTP.
+    Http,
 }
 
 /// The simulated gateway.
@@ -127,6 +131,10 @@ impl GatewaySettings {
                 self.key_secret.expose_secret() != SAMPLE_SECRET,
                 "gateway.key_secret must not be the sample with profile = \"production\"",
             );
+        }
+        self.http.check(problems);
+        if self.kind == GatewayKind::Http {
+            self.http.check_use(profile, problems);
         }
     }
 }

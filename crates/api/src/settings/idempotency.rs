@@ -7,6 +7,9 @@ use serde::Deserialize;
 
 use super::GatewaySettings;
 
+/// A hundred years; what lies much further ahead is no time that a store can hold.
+const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
+
 /// How long keys and answers live, and who waits for whom.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,6 +17,9 @@ pub struct IdempotencySettings {
     /// How long a stored answer is replayed.
     #[serde(with = "humantime_serde")]
     pub retention: Duration,
+    /// How long a key is remembered, from the moment its answer was stored.
+    #[serde(with = "humantime_serde")]
+    pub memory: Duration,
     /// What an expired key does.
     #[serde(deserialize_with = "after_expiry")]
     pub after_expiry: AfterExpiry,
@@ -43,6 +49,18 @@ impl IdempotencySettings {
         if self.wait > self.wait_max {
             problems
                 .push("idempotency.wait must not be longer than idempotency.wait_max".to_owned());
+        }
+        if self.memory < self.retention {
+            problems.push(
+                "idempotency.memory must not be shorter than idempotency.retention".to_owned(),
+            );
+        }
+        for (name, value) in
+            [("retention", self.retention), ("memory", self.memory), ("lease", self.lease)]
+        {
+            if value > LONGEST {
+                problems.push(format!("idempotency.{name} must not be longer than 36500d"));
+            }
         }
         if self.retention.is_zero() {
             problems.push("idempotency.retention must be longer than zero".to_owned());

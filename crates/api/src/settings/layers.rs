@@ -14,7 +14,7 @@ use super::{Settings, SettingsError};
 const DEFAULTS: &str = include_str!("../../../../config/default.toml");
 
 /// Keys whose values never print.
-const SECRETS: [&str; 1] = ["gateway.key_secret"];
+const SECRETS: [&str; 2] = ["gateway.http.token", "gateway.key_secret"];
 
 /// Variables honoured as everywhere, and what they set.
 const COMMON_VARIABLES: [(&str, &str); 2] =
@@ -190,6 +190,12 @@ mod tests {
             ("PAYONCE__PAYMENTS__DEFAULT_CURRENCY", "usd", "payments.default_currency"),
             ("PAYONCE__GATEWAY__SIMULATED__FAILURE_RATE", "1.5", "gateway.simulated.failure_rate"),
             ("PAYONCE__GATEWAY__KIND", "magic", "gateway.kind"),
+            ("PAYONCE__GATEWAY__KIND", "http", "gateway.http.base_url"),
+            ("PAYONCE__GATEWAY__HTTP__BASE_URL", "ftp://host", "gateway.http.base_url"),
+            ("PAYONCE__GATEWAY__HTTP__TOKEN", "two words", "gateway.http.token"),
+            ("PAYONCE__FAKE_GATEWAY__MODE", "chaos", "fake_gateway.mode"),
+            ("PAYONCE__FAKE_GATEWAY__LATENCY_MIN", "3s", "fake_gateway.latency_min"),
+            ("PAYONCE__FAKE_GATEWAY__FAILURE_RATE", "-0.1", "fake_gateway.failure_rate"),
             ("PAYONCE__PROFILE", "test", "profile"),
             ("DATABASE_URL", "nonsense", "database.url"),
         ] {
@@ -204,6 +210,23 @@ mod tests {
         let problem = problem(&[("PAYONCE__PROFILE", "production")]);
         assert!(problem.contains("gateway.kind"), "{problem}");
         assert!(problem.contains("gateway.key_secret"), "{problem}");
+        assert!(problem.contains("fake_gateway.enabled"), "{problem}");
+    }
+
+    #[test]
+    fn production_reaches_its_gateway_by_https_or_on_this_machine() {
+        for (base_url, is_refused) in [
+            ("https://pay.example/v1", false),
+            ("http://127.0.0.1:9000", false),
+            ("http://pay.example/v1", true),
+        ] {
+            let problem = problem(&[
+                ("PAYONCE__PROFILE", "production"),
+                ("PAYONCE__GATEWAY__KIND", "http"),
+                ("PAYONCE__GATEWAY__HTTP__BASE_URL", base_url),
+            ]);
+            assert_eq!(problem.contains("gateway.http.base_url must be https"), is_refused);
+        }
     }
 
     #[test]
@@ -211,6 +234,7 @@ mod tests {
         let layers = with(&[
             ("DATABASE_URL", "postgres://u:hush@h/d"),
             ("PAYONCE__GATEWAY__KEY_SECRET", "hush-hush-hush-hush"),
+            ("PAYONCE__GATEWAY__HTTP__TOKEN", "hush-hush"),
         ]);
         let values = layers.effective().expect("well formed");
         assert!(!format!("{values:?}").contains("hush"), "{values:?}");

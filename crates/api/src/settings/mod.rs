@@ -1,22 +1,28 @@
 //! What an operator sets: typed, checked at start, and named in one line when it is wrong.
 
 mod database;
+mod fake_gateway;
 mod gateway;
+mod http_gateway;
 mod idempotency;
 mod layers;
 mod log;
 mod problems;
 mod server;
+mod workers;
 
 use serde::Deserialize;
 
 pub use database::{DatabaseSettings, DatabaseUrl};
-pub use gateway::{GatewaySettings, SimulatedGatewaySettings};
+pub use fake_gateway::FakeGatewaySettings;
+pub use gateway::{GatewayKind, GatewaySettings, SimulatedGatewaySettings};
+pub use http_gateway::{GatewayUrl, HttpGatewaySettings};
 pub use idempotency::IdempotencySettings;
 pub use layers::{EffectiveValue, Layers};
 pub use log::{LogFormat, LogSettings};
 pub use problems::SettingsError;
 pub use server::ServerSettings;
+pub use workers::WorkersSettings;
 
 use payonce_domain::money::Currency;
 
@@ -32,10 +38,14 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// The gateway.
     pub gateway: GatewaySettings,
+    /// The gateway that this service plays for others.
+    pub fake_gateway: FakeGatewaySettings,
     /// Keys.
     pub idempotency: IdempotencySettings,
     /// Payments.
     pub payments: PaymentsSettings,
+    /// Workers.
+    pub workers: WorkersSettings,
     /// Logs.
     pub log: LogSettings,
 }
@@ -64,8 +74,10 @@ impl Settings {
     fn check(self) -> Result<Self, SettingsError> {
         let mut problems = Vec::new();
         self.gateway.check(self.profile, &mut problems);
+        self.fake_gateway.check(self.profile, &mut problems);
         self.idempotency.check(&self.gateway, &mut problems);
         self.server.check(&mut problems);
+        self.workers.check(&mut problems);
         self.database.check(&mut problems);
         if problems.is_empty() { Ok(self) } else { Err(SettingsError::new(problems)) }
     }

@@ -113,8 +113,12 @@ pub struct IdempotencyRecord {
     pub request_id: RequestId,
     /// The current owner's number.
     pub fence: Fence,
+    /// The number of whoever opened this generation.
+    pub opening_fence: Fence,
     /// What it has come to.
     pub state: RecordState,
+    /// Whether somebody waits for its owner: then a settle is announced to other instances.
+    pub is_awaited: bool,
     /// When the key was first seen.
     pub first_seen_at: OffsetDateTime,
     /// When the key was last seen.
@@ -197,6 +201,7 @@ impl IdempotencyRecord {
                 Claim::AlreadyOurs
             }
             RecordState::Running { lease_until } if *lease_until > now => {
+                self.is_awaited = true;
                 Claim::InUse { lease_left: (*lease_until - now).try_into().unwrap_or_default() }
             }
             RecordState::Running { .. } | RecordState::Open { .. } if terms.may_take_over => {
@@ -211,6 +216,25 @@ impl IdempotencyRecord {
             | RecordState::InReview
             | RecordState::Purged { .. } => Claim::Pending,
         }
+    }
+
+    /// Takes an unsettled record that is due, for the recovery worker; false when it is not.
+    pub fn take_due(&mut self, lease: Duration, now: OffsetDateTime) -> bool {
+        let due_at = match &self.state {
+            RecordState::Running { lease_until: due_at }
+            | RecordState::Open { until: due_at }
+            | RecordState::Queued { due_at }
+            | RecordState::Unknown { due_at } => *due_at,
+            RecordState::InReview | RecordState::Settled(_) | RecordState::Purged { .. } => {
+                return false;
+            }
+        };
+        if due_at > now {
+            return false;
+        }
+        self.fence = self.fence.next();
+        self.take_lease(lease, now);
+        true
     }
 
     /// Whether its answer is final and no longer replayed, by the stored time.
@@ -287,7 +311,7 @@ impl IdempotencyRecord {
     }
 
     fn is_own_opening(&self, terms: &ClaimTerms<'_>) -> bool {
-        self.payment_id == terms.candidate && self.fence == Fence::FIRST
+        self.payment_id == terms.candidate && self.fence == self.opening_fence
     }
 
     fn take_lease(&mut self, lease: Duration, now: OffsetDateTime) {
@@ -299,7 +323,9 @@ impl IdempotencyRecord {
         self.payment_id = terms.candidate;
         self.fingerprint = terms.fingerprint.clone();
         self.request_id = terms.request_id.clone();
+        self.is_awaited = false;
         self.fence = self.fence.next();
+        self.opening_fence = self.fence;
         self.take_lease(terms.lease, now);
         Claim::NextGeneration
     }

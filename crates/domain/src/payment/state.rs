@@ -163,6 +163,11 @@ impl Payment {
         }
     }
 
+    /// Whether nothing can change it any more.
+    pub fn is_final(&self) -> bool {
+        matches!(self.status(), PaymentStatus::Completed | PaymentStatus::Failed)
+    }
+
     /// Makes the verdict its final state.
     pub fn conclude(self, verdict: Verdict, at: OffsetDateTime) -> Result<Self, InvalidTransition> {
         let at = at.max(self.created_at);

@@ -2,28 +2,34 @@
 //! port.
 //!
 //! [`PaymentRepository`] carries the protocol (open, send, settle), [`IdempotencyRepository`]
-//! reads keys, [`PaymentQueries`] serves screens, [`PaymentGateway`] moves money,
-//! [`AnswerFormat`] spells final answers, [`Clock`] and [`Random`] keep time and chance out of
-//! the rules.
+//! reads keys, [`PaymentQueries`] serves screens, [`PaymentGateway`] moves money, [`ChargeLedger`]
+//! keeps a gateway's books, [`AnswerFormat`] spells final answers, [`Clock`] and [`Random`] keep
+//! time and chance out of the rules.
 
 mod answer_format;
+mod charge_ledger;
 mod clock;
 mod gateway;
 mod idempotency_repository;
 mod payment_queries;
 mod payment_repository;
+mod pinned_settings;
 mod random;
+mod settlement_news;
 
 pub use answer_format::AnswerFormat;
+pub use charge_ledger::{ChargeContents, ChargeLedger, Entered, LedgerCharge, LedgerEntry};
 pub use clock::Clock;
 pub use gateway::PaymentGateway;
-pub use idempotency_repository::{IdempotencyRepository, KnownKey};
+pub use idempotency_repository::{IdempotencyRepository, KnownKey, Sweep, Swept};
 pub use payment_queries::{PageCursor, PaymentFilter, PaymentPage, PaymentQueries};
 pub use payment_repository::{
-    HandOver, LeaseRenewal, OpenPayment, Opened, Owned, OwnedBy, PaymentRepository, Renewed,
-    Settle, Settled,
+    HandOver, HandOverTo, LeaseRenewal, OpenPayment, Opened, Owned, OwnedBy, PaymentRepository,
+    Renewed, Settle, Settled, TakeDue,
 };
+pub use pinned_settings::PinnedSettings;
 pub use random::Random;
+pub use settlement_news::{SettlementNews, Tell};
 
 #[cfg(any(test, feature = "testing"))]
 pub use self::{

@@ -69,7 +69,9 @@ impl OpenPayment {
             fingerprint: self.request.fingerprint(),
             request_id: self.request_id.clone(),
             fence: Fence::FIRST,
+            opening_fence: Fence::FIRST,
             state: self.first_state(now),
+            is_awaited: false,
             first_seen_at: now,
             last_seen_at: now,
         }
@@ -100,8 +102,10 @@ impl OpenPayment {
 pub enum OwnedBy {
     /// It opened it; opening has committed the first send.
     Opening,
-    /// It took it over: somebody may have sent already.
+    /// A later request with the key took it over: somebody may have sent already.
     TakeOver,
+    /// The recovery worker took it: somebody may have sent already.
+    Recovery,
 }
 
 /// A payment that the caller may work on while its lease lasts.
@@ -179,6 +183,29 @@ pub enum Renewed {
     FenceLost,
 }
 
+/// Asks for payments that nobody works on and that are due.
+#[derive(Debug, Clone)]
+pub struct TakeDue {
+    /// Which gateway the caller speaks to: it gets no other gateway's payments, unless they are
+    /// past the review limit and need an operator anyway.
+    pub gateway: GatewayIdentity,
+    /// The review limit.
+    pub review_after: Duration,
+    /// The lease on each.
+    pub lease: Duration,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Where an unsettled payment goes when its owner gives it up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandOverTo {
+    /// To the recovery worker, no sooner than this.
+    Recovery(Duration),
+    /// To an operator.
+    Review,
+}
+
 /// Gives an unsettled payment up.
 #[derive(Debug, Clone)]
 pub struct HandOver {
@@ -188,8 +215,8 @@ pub struct HandOver {
     pub payment: PaymentId,
     /// The caller's number.
     pub fence: Fence,
-    /// When the recovery worker is to look at it.
-    pub due_in: Duration,
+    /// Who is next.
+    pub to: HandOverTo,
     /// What happened since the last transaction.
     pub events: Vec<NewEvent>,
 }
@@ -233,7 +260,12 @@ pub trait PaymentRepository: Send + Sync {
     /// Commits that a send follows, if the caller still owns the payment.
     async fn renew(&self, renewal: LeaseRenewal) -> Result<Renewed, RepositoryError>;
 
-    /// Leaves the payment to the recovery worker, if the caller still owns it.
+    /// Takes payments that are due, oldest first, under the next fence of each: those whose owner
+    /// is dead, queued ones, unknown ones. Of any number of callers at a time, each payment goes
+    /// to one.
+    async fn take_due(&self, take: TakeDue) -> Result<Vec<Owned>, RepositoryError>;
+
+    /// Leaves the payment to somebody else, if the caller still owns it.
     async fn hand_over(&self, hand_over: HandOver) -> Result<Renewed, RepositoryError>;
 
     /// Moves the payment to its final state and stores the answer: both, or neither. Settling

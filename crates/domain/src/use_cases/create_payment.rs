@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -16,7 +17,7 @@ use crate::account::RequestId;
 use crate::gateway::GatewayKeySecret;
 use crate::idempotency::{AfterExpiry, RecordId, SettledAnswer};
 use crate::payment::{Payment, PaymentId, PaymentRequest};
-use crate::ports::{OpenPayment, Opened, RepositoryError};
+use crate::ports::{IdempotencyRepository, OpenPayment, Opened, RepositoryError};
 use crate::use_cases::pay::PayError;
 
 /// What the service grants to every request.
@@ -32,12 +33,16 @@ pub struct CreateTerms {
 pub struct CreatePayment {
     /// Pays what this opens or takes over.
     pub pay: Arc<PayPayment>,
+    /// Known keys, which are answered also while the gateway is out of reach.
+    pub keys: Arc<dyn IdempotencyRepository>,
     /// Duplicates in this process.
     pub waiters: Arc<Waiters>,
     /// Tasks that a shutdown waits for.
     pub tasks: TaskTracker,
     /// Where they run: a runtime that outlives the threads that serve HTTP.
     pub runtime: Handle,
+    /// Tells the recovery worker of accepted payments.
+    pub bell: Arc<Notify>,
     /// What the service grants.
     pub terms: CreateTerms,
 }
@@ -53,6 +58,8 @@ pub struct CreatePaymentCommand {
     pub request: PaymentRequest,
     /// How long a duplicate of a running request waits for its answer.
     pub wait: Duration,
+    /// Answer at once, and leave the paying to the recovery worker.
+    pub respond_async: bool,
 }
 
 /// What a request is told.
@@ -102,6 +109,9 @@ pub enum CreatePaymentError {
     /// The record was written by a newer version.
     #[error("the record was written by another version of this service")]
     UnknownFingerprintVersion,
+    /// The gateway is out of reach; nothing was stored.
+    #[error("the gateway is out of reach")]
+    GatewayUnavailable,
     /// The store failed while opening.
     #[error("opening the payment failed")]
     Store(#[source] RepositoryError),
@@ -121,6 +131,7 @@ impl CreatePayment {
         self: &Arc<Self>,
         command: CreatePaymentCommand,
     ) -> Result<CreatePaymentOutcome, CreatePaymentError> {
+        self.refuse_while_gateway_is_away(&command.record).await?;
         let wait = command.wait;
         let open = self.open_command(command);
         let deadline = Instant::now() + wait;
@@ -151,6 +162,20 @@ impl CreatePayment {
         }
     }
 
+    /// Keeps a key that nobody has used free while no payment could be made under it.
+    async fn refuse_while_gateway_is_away(
+        &self,
+        record: &RecordId,
+    ) -> Result<(), CreatePaymentError> {
+        if self.pay.gateway.is_available() {
+            return Ok(());
+        }
+        match self.keys.find(record).await.map_err(CreatePaymentError::Store)? {
+            Some(_) => Ok(()),
+            None => Err(CreatePaymentError::GatewayUnavailable),
+        }
+    }
+
     fn open_command(&self, command: CreatePaymentCommand) -> OpenPayment {
         let candidate = self.pay.random.payment_id();
         OpenPayment {
@@ -163,7 +188,7 @@ impl CreatePayment {
             key_secret: self.terms.key_secret.clone(),
             lease: self.pay.terms.lease,
             after_expiry: self.terms.after_expiry,
-            queued: false,
+            queued: command.respond_async,
         }
     }
 
@@ -192,7 +217,12 @@ impl CreatePayment {
                 Opened::Replay(answer) => {
                     CreatePaymentOutcome::Settled { answer: Arc::new(answer), is_replay: true }
                 }
-                Opened::Pending(payment) => CreatePaymentOutcome::Pending { payment, cause: None },
+                Opened::Pending(payment) => {
+                    if open.queued {
+                        self.bell.notify_one();
+                    }
+                    CreatePaymentOutcome::Pending { payment, cause: None }
+                }
                 Opened::InUse { payment, lease_left } => {
                     return Ok(Started::InUse { payment, lease_left });
                 }

@@ -9,7 +9,7 @@ use time::macros::datetime;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::{PayPayment, PayTerms, Waiters};
+use super::{PayPayment, PayTerms, RecoveryTerms, Waiters};
 use crate::gateway::{
     Charge, ChargeOutcome, Decline, GatewayIdentity, GatewayKey, GatewayKeySecret, LookUpOutcome,
     VoidOutcome,
@@ -73,7 +73,7 @@ pub(crate) fn payment() -> Payment {
 pub(crate) fn owned(by: OwnedBy) -> Owned {
     let fence = match by {
         OwnedBy::Opening => Fence::FIRST,
-        OwnedBy::TakeOver => Fence(2),
+        OwnedBy::TakeOver | OwnedBy::Recovery => Fence(2),
     };
     let payment = payment();
     let now = payment.created_at;
@@ -104,7 +104,11 @@ pub(crate) const TERMS: PayTerms = PayTerms {
     lease: LEASE,
     retention: Duration::from_secs(24 * 3600),
     dedupe_window: Duration::from_secs(23 * 3600),
-    recovery_delay: Duration::from_secs(5),
+    recovery: RecoveryTerms {
+        first_delay: Duration::from_secs(5),
+        longest_delay: Duration::from_secs(60),
+        review_after: Duration::from_secs(86_400),
+    },
 };
 
 pub(crate) fn charged() -> Charge {
@@ -170,7 +174,11 @@ pub(crate) struct SlowGateway {
 #[async_trait]
 impl PaymentGateway for SlowGateway {
     fn identity(&self) -> GatewayIdentity {
-        self.answers.identity()
+        identity()
+    }
+
+    fn is_available(&self) -> bool {
+        true
     }
 
     fn charge_request(&self, id: PaymentId, request: &PaymentRequest) -> Vec<u8> {
@@ -183,14 +191,14 @@ impl PaymentGateway for SlowGateway {
         outcome
     }
 
-    async fn look_up(&self, key: GatewayKey) -> LookUpOutcome {
-        let outcome = self.answers.look_up(key).await;
+    async fn look_up(&self, key: GatewayKey, request: &[u8]) -> LookUpOutcome {
+        let outcome = self.answers.look_up(key, request).await;
         sleep(self.takes).await;
         outcome
     }
 
-    async fn void(&self, key: GatewayKey) -> VoidOutcome {
-        let outcome = self.answers.void(key).await;
+    async fn void(&self, key: GatewayKey, request: &[u8]) -> VoidOutcome {
+        let outcome = self.answers.void(key, request).await;
         sleep(self.takes).await;
         outcome
     }
@@ -256,13 +264,13 @@ impl Story {
 
     pub(crate) fn look_up(mut self, outcome: LookUpOutcome) -> Self {
         let call = self.gateway.expect_look_up().once().in_sequence(&mut self.order);
-        call.return_once(|_| outcome);
+        call.return_once(|_, _| outcome);
         self
     }
 
     pub(crate) fn void(mut self, outcome: VoidOutcome) -> Self {
         let call = self.gateway.expect_void().once().in_sequence(&mut self.order);
-        call.return_once(|_| outcome);
+        call.return_once(|_, _| outcome);
         self
     }
 

@@ -1,13 +1,16 @@
 //! What the service does. One use case a file; each decides, none does I/O of its own.
 
 mod create_payment;
+pub mod fake_gateway;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod pay;
+mod recover_payments;
 mod waiting;
 
 pub use create_payment::{
     CreatePayment, CreatePaymentCommand, CreatePaymentError, CreatePaymentOutcome, CreateTerms,
 };
-pub use pay::{Paid, PayPayment, PayTerms};
+pub use pay::{Paid, PayError, PayPayment, PayTerms, RecoveryTerms};
+pub use recover_payments::{RecoverPayments, Recovered};
 pub use waiting::{Waiters, Waiting};

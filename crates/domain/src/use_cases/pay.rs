@@ -15,8 +15,8 @@ use crate::gateway::{ChargeOutcome, LookUpOutcome, VoidOutcome};
 use crate::idempotency::{Fence, SettledAnswer};
 use crate::payment::{Actor, EventKind, InvalidTransition, Payment, Timeline, Verdict};
 use crate::ports::{
-    AnswerFormat, Clock, HandOver, LeaseRenewal, Owned, OwnedBy, PaymentGateway, PaymentRepository,
-    Random, Renewed, RepositoryError, Settle, Settled,
+    AnswerFormat, Clock, HandOver, HandOverTo, LeaseRenewal, Owned, OwnedBy, PaymentGateway,
+    PaymentRepository, Random, Renewed, RepositoryError, Settle, Settled,
 };
 use crate::retry::RetryPolicy;
 
@@ -31,8 +31,27 @@ pub struct PayTerms {
     pub retention: Duration,
     /// How long after the first send the gateway still recognises the key of a charge.
     pub dedupe_window: Duration,
-    /// When the recovery worker first looks at a payment whose outcome is unknown.
-    pub recovery_delay: Duration,
+    /// When the recovery worker looks again at a payment whose outcome is unknown.
+    pub recovery: RecoveryTerms,
+}
+
+/// When a payment whose outcome is unknown is looked at again, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct RecoveryTerms {
+    /// The first pause; it doubles with each further owner.
+    pub first_delay: Duration,
+    /// The longest pause.
+    pub longest_delay: Duration,
+    /// After this long without an outcome an operator decides.
+    pub review_after: Duration,
+}
+
+impl RecoveryTerms {
+    /// The pause after the owner of this number.
+    fn delay_after(&self, fence: Fence) -> Duration {
+        let doublings = u32::try_from(fence.0.saturating_sub(1)).unwrap_or(u32::MAX).min(31);
+        self.first_delay.saturating_mul(1_u32 << doublings).min(self.longest_delay)
+    }
 }
 
 /// Pays what somebody owns.
@@ -75,6 +94,9 @@ pub enum PayError {
     /// The store failed.
     #[error("the store failed while a payment was under way")]
     Store(#[from] RepositoryError),
+    /// The task stopped before its end.
+    #[error("a task that pays stopped before its end")]
+    Stopped(#[source] tokio::task::JoinError),
     /// A verdict on a payment that is final already: a fault of this program.
     #[error("a payment that is final already was paid again")]
     Transition(#[from] InvalidTransition),
@@ -86,6 +108,7 @@ impl PayPayment {
         let actor = match owned.by {
             OwnedBy::Opening => Actor::Request,
             OwnedBy::TakeOver => Actor::Retry,
+            OwnedBy::Recovery => Actor::Recovery,
         };
         let mut round = Round {
             pay: self,
@@ -95,7 +118,7 @@ impl PayPayment {
             request_id: owned.request_id,
             is_announced: owned.by == OwnedBy::Opening,
             store_now: owned.now,
-            began_at: leased_at,
+            began_at: self.clock.elapsed(),
             leased_at,
             deadline: Instant::now() + self.terms.retry.deadline,
         };
@@ -138,6 +161,9 @@ impl Round<'_> {
     }
 
     async fn find_out(&mut self) -> Result<Finding, PayError> {
+        if self.payment.gateway != self.pay.gateway.identity() {
+            return Ok(Finding::Unknown);
+        }
         if self.payment.void_intended_at.is_some() {
             return self.void().await;
         }
@@ -245,7 +271,8 @@ impl Round<'_> {
     }
 
     async fn look_up(&mut self) -> Option<Verdict> {
-        let call = self.pay.gateway.look_up(self.payment.gateway_key);
+        let gateway = &self.pay.gateway;
+        let call = gateway.look_up(self.payment.gateway_key, &self.payment.gateway_request);
         let outcome = timeout(self.call_limit(), call)
             .await
             .unwrap_or_else(|_| LookUpOutcome::Nothing { reason: "timeout".to_owned() });
@@ -264,7 +291,8 @@ impl Round<'_> {
     }
 
     async fn send_void(&mut self) -> VoidOutcome {
-        let call = self.pay.gateway.void(self.payment.gateway_key);
+        let gateway = &self.pay.gateway;
+        let call = gateway.void(self.payment.gateway_key, &self.payment.gateway_request);
         let outcome = timeout(self.call_limit(), call)
             .await
             .unwrap_or_else(|_| VoidOutcome::Nothing { reason: "timeout".to_owned() });
@@ -320,12 +348,19 @@ impl Round<'_> {
     }
 
     async fn hand_over(&mut self) -> Result<Paid, PayError> {
-        self.timeline.add(EventKind::HandedOver, None, None);
+        let to = if self.is_due_for_review() {
+            self.payment = self.payment.clone().send_to_review()?;
+            self.timeline.add(EventKind::NeedsReview, None, None);
+            HandOverTo::Review
+        } else {
+            self.timeline.add(EventKind::HandedOver, None, None);
+            HandOverTo::Recovery(self.pay.terms.recovery.delay_after(self.fence))
+        };
         let hand_over = HandOver {
             record: self.payment.record.clone(),
             payment: self.payment.id,
             fence: self.fence,
-            due_in: self.pay.terms.recovery_delay,
+            to,
             events: self.timeline.take(),
         };
         match self.pay.repository.hand_over(hand_over).await? {
@@ -334,6 +369,10 @@ impl Round<'_> {
             }
             Renewed::FenceLost => Ok(Paid::FenceLost),
         }
+    }
+
+    fn is_due_for_review(&self) -> bool {
+        self.store_now() - self.payment.created_at >= self.pay.terms.recovery.review_after
     }
 
     /// Waits between two sends; false when the deadline would pass meanwhile.
@@ -353,10 +392,11 @@ impl Round<'_> {
         left.min(self.pay.terms.retry.attempt_timeout)
     }
 
-    /// False when the lease may be over: somebody else may own the payment by now.
+    /// False when there is no time left for an answer, or when the lease may be over: somebody else
+    /// may own the payment by now.
     fn may_send(&self) -> bool {
         let since = self.pay.clock.elapsed().saturating_sub(self.leased_at);
-        since < self.pay.terms.lease
+        since < self.pay.terms.lease && !self.call_limit().is_zero()
     }
 
     fn is_inside_dedupe_window(&self) -> bool {

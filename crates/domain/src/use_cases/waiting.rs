@@ -13,7 +13,14 @@ use tokio::time::timeout;
 use crate::idempotency::SettledAnswer;
 use crate::payment::PaymentId;
 
-type Answer = Option<Arc<SettledAnswer>>;
+/// What one who waits is told.
+#[derive(Debug, Clone)]
+pub enum Wake {
+    /// The answer is here.
+    Settled(Arc<SettledAnswer>),
+    /// Something happened to the payment elsewhere: ask the store.
+    LookAgain,
+}
 
 /// Everybody in this process who waits for a payment.
 #[derive(Debug)]
@@ -24,7 +31,7 @@ pub struct Waiters {
 
 #[derive(Debug, Default)]
 struct Channels {
-    by_payment: HashMap<PaymentId, watch::Sender<Answer>>,
+    by_payment: HashMap<PaymentId, watch::Sender<Option<Wake>>>,
     waiting: usize,
 }
 
@@ -51,7 +58,14 @@ impl Waiters {
     /// Wakes everybody who waits for the payment. Call it only after the answer is committed.
     pub fn settled(&self, payment: PaymentId, answer: &Arc<SettledAnswer>) {
         if let Some(sender) = self.lock().by_payment.remove(&payment) {
-            sender.send_replace(Some(Arc::clone(answer)));
+            sender.send_replace(Some(Wake::Settled(Arc::clone(answer))));
+        }
+    }
+
+    /// Lets everybody who waits for the payment ask the store.
+    pub fn look_again(&self, payment: PaymentId) {
+        if let Some(sender) = self.lock().by_payment.get(&payment) {
+            sender.send_replace(Some(Wake::LookAgain));
         }
     }
 
@@ -70,7 +84,7 @@ impl Waiters {
 #[derive(Debug)]
 pub struct Waiting {
     payment: PaymentId,
-    receiver: watch::Receiver<Answer>,
+    receiver: watch::Receiver<Option<Wake>>,
     waiters: Arc<Waiters>,
 }
 
@@ -80,10 +94,13 @@ impl Waiting {
         self.payment
     }
 
-    /// The answer, or `None` when it did not come within `limit`.
-    pub async fn answer(&mut self, limit: Duration) -> Answer {
-        match timeout(limit, self.receiver.wait_for(Option::is_some)).await {
-            Ok(Ok(answer)) => answer.clone(),
+    /// The answer; `None` when it did not come within `limit`, or when the store knows more.
+    pub async fn answer(&mut self, limit: Duration) -> Option<Arc<SettledAnswer>> {
+        match timeout(limit, self.receiver.changed()).await {
+            Ok(Ok(())) => match &*self.receiver.borrow_and_update() {
+                Some(Wake::Settled(answer)) => Some(Arc::clone(answer)),
+                Some(Wake::LookAgain) | None => None,
+            },
             Ok(Err(_)) | Err(_) => None,
         }
     }
@@ -94,7 +111,7 @@ impl Drop for Waiting {
         let mut channels = self.waiters.lock();
         channels.waiting = channels.waiting.saturating_sub(1);
         // Somebody may have begun to wait anew, on another channel. Its own receiver still counts.
-        let is_last = |sender: &watch::Sender<Answer>| {
+        let is_last = |sender: &watch::Sender<Option<Wake>>| {
             sender.subscribe().same_channel(&self.receiver) && sender.receiver_count() <= 1
         };
         if channels.by_payment.get(&self.payment).is_some_and(is_last) {
@@ -118,6 +135,19 @@ mod tests {
         waiters.settled(payment, &answer);
         assert_eq!(one.answer(Duration::ZERO).await, Some(Arc::clone(&answer)));
         assert_eq!(two.answer(Duration::from_secs(1)).await, Some(answer));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn news_from_elsewhere_end_a_wait_without_an_answer_and_only_once() {
+        let waiters = Waiters::new(1);
+        let payment = fixtures::payment().id;
+        let mut one = waiters.subscribe(payment).expect("a place");
+        waiters.look_again(payment);
+        let began = tokio::time::Instant::now();
+        assert_eq!(one.answer(Duration::from_secs(5)).await, None);
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        assert_eq!(one.answer(Duration::from_secs(5)).await, None);
+        assert_eq!(began.elapsed(), Duration::from_secs(5));
     }
 
     #[tokio::test(start_paused = true)]

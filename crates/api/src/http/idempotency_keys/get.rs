@@ -23,10 +23,15 @@ struct KeyView<'a> {
 
 impl<'a> From<&'a KnownKey> for KeyView<'a> {
     fn from(KnownKey { record, now }: &'a KnownKey) -> Self {
-        let (state, expires_at) = match &record.state {
-            _ if record.is_expired(*now) => ("expired", None),
-            RecordState::Settled(settlement) => ("completed", Some(settlement.expires_at)),
-            _ => ("in_progress", None),
+        let expires_at = match &record.state {
+            RecordState::Settled(settlement) => Some(settlement.expires_at),
+            RecordState::Purged { expired_at, .. } => Some(*expired_at),
+            _ => None,
+        };
+        let state = match expires_at {
+            Some(_) if record.is_expired(*now) => "expired",
+            Some(_) => "completed",
+            None => "in_progress",
         };
         Self {
             key: record.id.key.as_str(),

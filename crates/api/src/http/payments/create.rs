@@ -29,13 +29,14 @@ pub async fn create(
 ) -> Result<HttpResponse, Problem> {
     let body = api.body_limits.read_json(&request, payload).await?;
     let KeyHeader { key, echo } = KeyHeader::read(request.headers())?;
-    let wait = Preferences::read(request.headers()).wait.unwrap_or(api.wait).min(api.wait_max);
+    let preferences = Preferences::read(request.headers());
     let command = CreatePaymentCommand {
         request: create_body::parse(&body, api.default_currency)
             .map_err(|problem| problem.key_echo(echo.clone()))?,
         record: RecordId { account: scope.account.clone(), space: KeySpace::Key, key },
         request_id: scope.request_id.clone(),
-        wait,
+        wait: preferences.wait.unwrap_or(api.wait).min(api.wait_max),
+        respond_async: preferences.respond_async,
     };
     let outcome = api.create_payment.execute(command).await;
     match outcome.map_err(|error| Problem::from(error).key_echo(echo.clone()))? {
@@ -55,7 +56,7 @@ pub async fn create(
                     "a payment is left to recovery"
                 );
             }
-            Ok(pending(&payment, echo))
+            Ok(pending(&payment, preferences.respond_async, echo))
         }
     }
 }
@@ -75,8 +76,12 @@ fn settled(settled: &SettledAnswer, is_replay: bool, echo: HeaderValue) -> HttpR
     response.body(answer.body.clone())
 }
 
-fn pending(payment: &Payment, echo: HeaderValue) -> HttpResponse {
-    keyed(StatusCode::ACCEPTED, false, echo)
+fn pending(payment: &Payment, respond_async: bool, echo: HeaderValue) -> HttpResponse {
+    let mut response = keyed(StatusCode::ACCEPTED, false, echo);
+    if respond_async {
+        response.insert_header(("Preference-Applied", "respond-async"));
+    }
+    response
         .content_type(mime::APPLICATION_JSON)
         .insert_header((LOCATION, view::location(payment)))
         .insert_header((RETRY_AFTER, whole_seconds(PENDING_RETRY).to_string()))

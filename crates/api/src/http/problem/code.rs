@@ -37,6 +37,8 @@ pub enum Code {
     PaymentDeclined,
     /// A payment that failed for good at the gateway.
     GatewayError,
+    /// The gateway cannot be reached.
+    GatewayUnavailable,
     /// The database cannot be reached.
     StoreUnavailable,
     /// A record of a newer version.
@@ -69,6 +71,7 @@ impl Code {
             Self::PaymentNotFound => "payment_not_found",
             Self::PaymentDeclined => "payment_declined",
             Self::GatewayError => "gateway_error",
+            Self::GatewayUnavailable => "gateway_unavailable",
             Self::StoreUnavailable => "store_unavailable",
             Self::VersionNotSupported => "version_not_supported",
             Self::ShuttingDown => "shutting_down",
@@ -98,7 +101,8 @@ impl Code {
             }
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             Self::GatewayError => StatusCode::BAD_GATEWAY,
-            Self::StoreUnavailable
+            Self::GatewayUnavailable
+            | Self::StoreUnavailable
             | Self::VersionNotSupported
             | Self::ShuttingDown
             | Self::RequestTimeout => StatusCode::SERVICE_UNAVAILABLE,
@@ -124,6 +128,7 @@ impl Code {
             Self::PaymentNotFound => "No such payment",
             Self::PaymentDeclined => "Payment declined",
             Self::GatewayError => "Gateway error",
+            Self::GatewayUnavailable => "Gateway unavailable",
             Self::StoreUnavailable => "Store unavailable",
             Self::VersionNotSupported => "Record of another version",
             Self::ShuttingDown => "Shutting down",
@@ -172,6 +177,10 @@ impl Code {
             Self::GatewayError => {
                 "Every attempt failed, and the gateway confirmed that no money moved or will \
                  move. Send a new key for another try."
+            }
+            Self::GatewayUnavailable => {
+                "The payment gateway cannot be reached; nothing was stored. Repeat the request \
+                 with the same key."
             }
             Self::StoreUnavailable => {
                 "The service cannot reach its database. Repeat the request with the same key."

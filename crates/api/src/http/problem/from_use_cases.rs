@@ -10,6 +10,9 @@ use super::{Code, Problem};
 /// A store that is away may be back in a moment.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 
+/// A gateway that is out of reach is tried again after a few seconds.
+const GATEWAY_RETRY: Duration = Duration::from_secs(5);
+
 impl From<CreatePaymentError> for Problem {
     fn from(error: CreatePaymentError) -> Self {
         // No `_` arm: a new variant must choose its code.
@@ -27,6 +30,9 @@ impl From<CreatePaymentError> for Problem {
             }
             CreatePaymentError::UnknownFingerprintVersion => {
                 Self::new(Code::VersionNotSupported).retry_after(STORE_RETRY)
+            }
+            CreatePaymentError::GatewayUnavailable => {
+                Self::new(Code::GatewayUnavailable).retry_after(GATEWAY_RETRY)
             }
             CreatePaymentError::Store(error) => error.into(),
             CreatePaymentError::Interrupted(error) => Self::new(Code::InternalError).cause(error),

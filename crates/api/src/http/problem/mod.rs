@@ -172,6 +172,16 @@ impl Problem {
         self.0.code.status()
     }
 
+    /// Which problem it is, for programs.
+    pub fn code(&self) -> &'static str {
+        self.0.code.as_str()
+    }
+
+    /// What the client has to do.
+    pub fn detail_text(&self) -> &str {
+        &self.0.detail
+    }
+
     /// What lies behind it, each cause after the one it caused.
     pub fn cause_chain(&self) -> Option<String> {
         let mut next = self.0.cause.as_deref().map(|cause| cause as &dyn std::error::Error);

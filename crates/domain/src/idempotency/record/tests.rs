@@ -24,7 +24,9 @@ fn running() -> IdempotencyRecord {
         fingerprint: fingerprint("1"),
         request_id: "first".parse().expect("valid"),
         fence: Fence::FIRST,
+        opening_fence: Fence::FIRST,
         state: RecordState::Running { lease_until: NOW + LEASE },
+        is_awaited: false,
         first_seen_at: NOW,
         last_seen_at: NOW,
     }
@@ -143,6 +145,10 @@ fn an_expired_key_is_a_new_request_only_where_reuse_is_configured() {
     assert_eq!(record.fence, Fence(2));
     assert_eq!(record.payment_id, PaymentId(Uuid::from_u128(2)));
     assert_eq!(record.request_id.as_str(), "second");
+
+    let again = reuse.claim(&mut record, NOW + DAY);
+    assert_eq!(again, Claim::AlreadyOurs, "the first answer may have been lost");
+    assert_eq!(record.fence, Fence(2));
 
     let mut purged = running();
     purged.state = RecordState::Purged { settled_at: NOW, expired_at: NOW };

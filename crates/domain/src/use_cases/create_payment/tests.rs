@@ -37,6 +37,8 @@ fn opens(
         pay: Arc::new(story.pay()),
         tasks: TaskTracker::new(),
         runtime: tokio::runtime::Handle::current(),
+        bell: Arc::default(),
+        keys: Arc::new(crate::ports::MockIdempotencyRepository::new()),
         terms: CreateTerms {
             key_secret: GatewayKeySecret::new(b"secret"),
             after_expiry: AfterExpiry::Refuse,
@@ -54,6 +56,7 @@ fn command(wait: Duration) -> CreatePaymentCommand {
         request_id: "req-1".parse().expect("valid"),
         request: fixtures::request(),
         wait,
+        respond_async: false,
     }
 }
 

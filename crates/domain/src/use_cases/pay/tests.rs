@@ -223,7 +223,7 @@ async fn a_void_without_an_answer_leaves_the_payment_to_recovery() {
     let kinds = ended.told.kinds();
     assert_eq!(kinds.iter().filter(|kind| **kind == "void_intended").count(), 1);
     assert_eq!(kinds.last(), Some(&"handed_over"));
-    assert_eq!(ended.told.hand_overs[0].due_in, TERMS.recovery_delay);
+    assert_eq!(ended.told.hand_overs[0].to, HandOverTo::Recovery(TERMS.recovery.first_delay));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,85 @@
+//! `POST /fake-gateway/charges`.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use payonce_domain::gateway::GatewayKey;
+use payonce_domain::use_cases::fake_gateway::{
+    ChargeCommand, ChargeReply, FakeGateway, FakeGatewayMode,
+};
+
+use super::view::{ChargeView, closing_error, error, in_flight, too_many_requests};
+use super::{charge_body, delivery, key, unavailable};
+use crate::api::Api;
+use crate::http::gate::Readiness;
+
+const MODE: &str = "X-Fake-Gateway-Mode";
+
+/// Executes a charge, or repeats what became of it.
+pub async fn charge(
+    request: HttpRequest,
+    payload: web::Payload,
+    api: web::Data<Api>,
+    gateway: web::Data<FakeGateway>,
+    readiness: web::Data<Readiness>,
+) -> HttpResponse {
+    let command = match read(&request, payload, &api).await {
+        Ok(command) => command,
+        Err(refused) => return refused,
+    };
+    let key = command.key;
+    match gateway.charge(command).await {
+        Ok(answer) => {
+            delivery::deliver(spell(key, &answer.reply), answer.delivery, &readiness).await
+        }
+        Err(failure) => unavailable(&failure),
+    }
+}
+
+fn spell(key: GatewayKey, reply: &ChargeReply) -> HttpResponse {
+    match reply {
+        ChargeReply::Charge { charge, is_replay } => {
+            let status = if *is_replay { StatusCode::OK } else { StatusCode::CREATED };
+            HttpResponse::build(status).json(ChargeView::executed(key, charge))
+        }
+        ChargeReply::KeyVoided => {
+            error(StatusCode::GONE, "key_voided", "The key is burnt: nothing is charged under it.")
+        }
+        ChargeReply::KeyReused => {
+            let detail = "The key is known with other contents; this request did nothing.";
+            error(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", detail)
+        }
+        ChargeReply::InFlight => in_flight(),
+        ChargeReply::TooManyRequests => too_many_requests(),
+        ChargeReply::Failed => {
+            let detail = "Something broke; look the charge up, or send the same again.";
+            error(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail)
+        }
+    }
+}
+
+async fn read(
+    request: &HttpRequest,
+    payload: web::Payload,
+    api: &Api,
+) -> Result<ChargeCommand, HttpResponse> {
+    let refused = |detail: &str| error(StatusCode::BAD_REQUEST, "invalid_request", detail);
+    let body = api.body_limits.read_json(request, payload).await.map_err(|problem| {
+        closing_error(problem.status(), problem.code(), problem.detail_text())
+    })?;
+    let keys: Vec<_> = request.headers().get_all("Idempotency-Key").collect();
+    let key = match keys.as_slice() {
+        [one] => key(one.to_str().unwrap_or_default())?,
+        _ => return Err(refused("Send exactly one Idempotency-Key header.")),
+    };
+    let (contents, reference) = charge_body::parse(&body).map_err(|detail| refused(&detail))?;
+    let mode = mode(request).map_err(|detail| refused(&detail))?;
+    Ok(ChargeCommand { key, contents, reference, mode })
+}
+
+fn mode(request: &HttpRequest) -> Result<Option<FakeGatewayMode>, String> {
+    let Some(name) = request.headers().get(MODE) else {
+        return Ok(None);
+    };
+    let mode = name.to_str().unwrap_or_default().parse();
+    mode.map(Some).map_err(|error| format!("Correct {MODE}: it {error}."))
+}

@@ -1,0 +1,55 @@
+//! The gateway that this service plays for others, spelled as the gateway protocol wants it.
+//!
+//! Its errors are the protocol's, not problem documents.
+
+mod charge;
+mod charge_body;
+mod delivery;
+mod look_up;
+mod view;
+mod void;
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, Resource, web};
+use payonce_domain::gateway::GatewayKey;
+use payonce_domain::ports::RepositoryError;
+use payonce_domain::use_cases::fake_gateway::FakeGateway;
+use uuid::Uuid;
+
+use self::view::error;
+
+/// The paths of the gateway, where there is one.
+pub fn routes(config: &mut web::ServiceConfig, gateway: Option<&Arc<FakeGateway>>) {
+    let Some(gateway) = gateway else {
+        return;
+    };
+    config
+        .app_data(web::Data::from(Arc::clone(gateway)))
+        .service(resource("/fake-gateway/charges").route(web::post().to(charge::charge)))
+        .service(resource("/fake-gateway/charges/{key}").route(web::get().to(look_up::look_up)))
+        .service(resource("/fake-gateway/charges/{key}/void").route(web::post().to(void::void)));
+}
+
+fn resource(path: &str) -> Resource {
+    let other_method = || async {
+        let detail = "This path has another method; see the gateway protocol.";
+        error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    };
+    web::resource(path).default_service(web::to(other_method))
+}
+
+/// Reads a key, wherever it stands.
+fn key(text: &str) -> Result<GatewayKey, HttpResponse> {
+    Uuid::try_parse(text).map(GatewayKey).map_err(|_no_uuid| {
+        error(StatusCode::BAD_REQUEST, "invalid_key", "The key must be one UUID.")
+    })
+}
+
+/// The books cannot be read or written: a charge may have happened.
+fn unavailable(failure: &RepositoryError) -> HttpResponse {
+    tracing::error!(cause = ?failure, "the fake gateway's books failed");
+    let detail = "The gateway's books do not answer; ask again.";
+    error(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+}

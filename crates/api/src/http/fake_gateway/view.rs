@@ -1,0 +1,105 @@
+//! Charges and errors on the wire.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::RETRY_AFTER;
+use payonce_domain::gateway::GatewayKey;
+use payonce_domain::ports::{LedgerCharge, LedgerEntry};
+use serde::Serialize;
+
+/// A charge; the same bytes on every replay.
+#[derive(Serialize)]
+pub struct ChargeView<'a> {
+    id: Option<&'a str>,
+    key: String,
+    status: &'static str,
+    amount: Option<&'a str>,
+    currency: Option<&'a str>,
+    reference: Option<&'a str>,
+    decline_code: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ErrorView<'a> {
+    error: ErrorDetail<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    charge: Option<ChargeView<'a>>,
+}
+
+#[derive(Serialize)]
+struct ErrorDetail<'a> {
+    code: &'a str,
+    detail: &'a str,
+}
+
+impl<'a> ChargeView<'a> {
+    /// A charge that was executed.
+    pub fn executed(key: GatewayKey, charge: &'a LedgerCharge) -> Self {
+        Self {
+            id: Some(&charge.id),
+            key: key.to_string(),
+            status: if charge.decline_code.is_some() { "declined" } else { "approved" },
+            amount: Some(&charge.contents.amount),
+            currency: Some(&charge.contents.currency),
+            reference: charge.reference.as_deref(),
+            decline_code: charge.decline_code.as_deref(),
+        }
+    }
+
+    /// What a key stands for.
+    pub fn entry(key: GatewayKey, entry: &'a LedgerEntry) -> Self {
+        match entry {
+            LedgerEntry::Charge(charge) => Self::executed(key, charge),
+            LedgerEntry::Voided => Self {
+                id: None,
+                key: key.to_string(),
+                status: "voided",
+                amount: None,
+                currency: None,
+                reference: None,
+                decline_code: None,
+            },
+        }
+    }
+}
+
+/// An error.
+pub fn error(status: StatusCode, code: &str, detail: &str) -> HttpResponse {
+    HttpResponse::build(status)
+        .json(ErrorView { error: ErrorDetail { code, detail }, charge: None })
+}
+
+/// An error before the request was read to its end.
+pub fn closing_error(status: StatusCode, code: &str, detail: &str) -> HttpResponse {
+    HttpResponse::build(status)
+        .force_close()
+        .json(ErrorView { error: ErrorDetail { code, detail }, charge: None })
+}
+
+/// An error that passes by itself.
+fn passing_error(status: StatusCode, code: &str, detail: &str) -> HttpResponse {
+    HttpResponse::build(status)
+        .insert_header((RETRY_AFTER, "1"))
+        .json(ErrorView { error: ErrorDetail { code, detail }, charge: None })
+}
+
+/// An earlier request with the key is executing.
+pub fn in_flight() -> HttpResponse {
+    let detail = "A charge with this key is executing; ask again.";
+    passing_error(StatusCode::CONFLICT, "charge_in_flight", detail)
+}
+
+/// Too many requests.
+pub fn too_many_requests() -> HttpResponse {
+    let detail = "The key was not looked at; send the same again.";
+    passing_error(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail)
+}
+
+/// The charge is beyond voiding.
+pub fn settled(key: GatewayKey, charge: &LedgerCharge) -> HttpResponse {
+    let detail = "The charge was approved and is beyond voiding.";
+    HttpResponse::Conflict().json(ErrorView {
+        error: ErrorDetail { code: "charge_settled", detail },
+        charge: Some(ChargeView::executed(key, charge)),
+    })
+}

@@ -1,0 +1,123 @@
+//! The workers: recovery, the sweep, and news from other instances. Any number of instances may
+//! run them at once.
+
+use std::future::Future;
+use std::time::Duration;
+
+use payonce_domain::ports::{BoxedError, Sweep};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::http::Readiness;
+use crate::settings::Settings;
+use crate::wiring::Service;
+
+/// Workers at work.
+pub struct Workers {
+    tasks: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl Workers {
+    /// Starts recovery and the sweep; they begin once the service is ready.
+    pub fn start(settings: &Settings, service: &Service, readiness: &Readiness) -> Self {
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(recover(settings, service, readiness.clone(), stop.clone()));
+        tasks.spawn(sweep(settings, service, readiness.clone(), stop.clone()));
+        Self { tasks, stop }
+    }
+
+    /// Lets each end what it is at, and waits for that.
+    pub async fn drain(mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Wakes duplicates that wait here for payments that another instance makes, until it is dropped.
+pub fn hear_news(service: &Service) -> impl Future<Output = ()> + Send + use<> {
+    let (news, waiters) = (service.store.news.clone(), service.waiters.clone());
+    async move { news.listen(std::sync::Arc::new(move |payment| waiters.look_again(payment))).await }
+}
+
+fn recover(
+    settings: &Settings,
+    service: &Service,
+    readiness: Readiness,
+    stop: CancellationToken,
+) -> impl Future<Output = ()> + Send + use<> {
+    let interval = settings.workers.recovery_interval;
+    let recovery = service.recovery.clone();
+    async move {
+        while pause(interval, &stop, recovery.bell.notified()).await {
+            if !readiness.is_open() {
+                continue;
+            }
+            match recovery.execute().await {
+                Ok(batch) => {
+                    if batch.taken > 0 {
+                        tracing::info!(taken = batch.taken, settled = batch.settled, "recovery");
+                    }
+                    for failure in batch.failures {
+                        tracing::error!(cause = chain(failure), "recovery of a payment failed");
+                    }
+                    if batch.has_more {
+                        recovery.bell.notify_one();
+                    }
+                }
+                Err(error) => tracing::warn!(cause = chain(error), "recovery found no store"),
+            }
+        }
+    }
+}
+
+fn sweep(
+    settings: &Settings,
+    service: &Service,
+    readiness: Readiness,
+    stop: CancellationToken,
+) -> impl Future<Output = ()> + Send + use<> {
+    let interval = settings.workers.sweep_interval;
+    let keys = service.store.keys.clone();
+    let sweep = Sweep { memory: settings.idempotency.memory, limit: settings.workers.batch };
+    async move {
+        while pause(interval, &stop, std::future::pending()).await {
+            while readiness.is_open() && !stop.is_cancelled() {
+                match keys.sweep(sweep).await {
+                    Ok(swept) => {
+                        if swept.purged < sweep.limit && swept.forgotten < sweep.limit {
+                            break;
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(cause = chain(error), "the sweep found no store");
+                        break;
+                    }
+                }
+                // Lets traffic go first.
+                tokio::time::sleep(BETWEEN_BATCHES).await;
+            }
+        }
+    }
+}
+
+/// Between two batches of a sweep that has more to do.
+const BETWEEN_BATCHES: Duration = Duration::from_millis(5);
+
+/// Waits for the next round; false when there is none.
+async fn pause(
+    interval: Duration,
+    stop: &CancellationToken,
+    bell: impl Future<Output = ()>,
+) -> bool {
+    tokio::select! {
+        () = stop.cancelled() => false,
+        () = tokio::time::sleep(interval) => true,
+        () = bell => true,
+    }
+}
+
+fn chain(error: impl Into<BoxedError>) -> Option<String> {
+    crate::http::problem::Problem::from_cause(error).cause_chain()
+}
