@@ -6,7 +6,7 @@ FEATURES := $(shell scripts/libpq-feature)
 PAYONCE = cargo run $(FEATURES) --bin payonce --
 
 .DEFAULT_GOAL := help
-.PHONY: help tools build run run-postgres test migrate migrate-down migration shell lint
+.PHONY: help tools build run run-postgres test migrate migrate-down migration shell model lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ migration: ## name=add_refunds: a new, empty migration for both stores
 
 shell: ## the prompt of the database (DATABASE_URL, else SQLite)
 	@scripts/database-shell
+
+model: ## every order of events in the model of the protocol; SIZE=large tries more
+	cargo run --release --bin model -- --size $(or $(SIZE),ci)
 
 lint: tools ## formatting, clippy, the repository's own rules, shellcheck
 	scripts/lint $(FEATURES)

@@ -41,6 +41,11 @@ enum Command {
         #[command(subcommand)]
         action: MigrateAction,
     },
+    /// Looks at one payment, or settles one that needs review.
+    Payments {
+        #[command(subcommand)]
+        action: PaymentsAction,
+    },
     /// Shows or checks the effective configuration.
     Config {
         #[command(subcommand)]
@@ -57,6 +62,50 @@ pub(crate) enum MigrateAction {
     Down,
     /// Lists the migrations.
     Status,
+}
+
+/// What is done with a payment.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum PaymentsAction {
+    /// Prints a payment and its timeline.
+    Show(WhichPayment),
+    /// Settles a payment that is NEEDS_REVIEW, in the operator's name.
+    Resolve(Resolve),
+}
+
+/// Names a payment.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WhichPayment {
+    /// The payment's id.
+    pub(crate) id: uuid::Uuid,
+    /// The account that it belongs to.
+    #[arg(long, default_value = "default")]
+    pub(crate) account: String,
+}
+
+/// How a payment is settled.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Resolve {
+    #[command(flatten)]
+    pub(crate) which: WhichPayment,
+    /// Money moved: the gateway is asked for the charge.
+    #[arg(long, conflicts_with = "failed", required_unless_present = "failed")]
+    pub(crate) completed: bool,
+    /// No money moved and none will: the gateway is asked to void the key.
+    #[arg(long)]
+    pub(crate) failed: bool,
+    /// With --completed: the charge's id, to be believed even where the gateway shows no charge.
+    #[arg(long, value_name = "CHARGE", requires = "completed")]
+    pub(crate) gateway_reference: Option<String>,
+    /// With --failed: to be believed even where the gateway confirms no void.
+    #[arg(long, requires = "failed")]
+    pub(crate) without_void: bool,
+    /// Your name, for the timeline.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) operator: String,
+    /// Why, for the timeline.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
 }
 
 /// What is done with the configuration.
@@ -93,6 +142,7 @@ pub fn run() -> ExitCode {
         Command::Serve { no_workers } => commands::serve(&sources, !no_workers),
         Command::Work => commands::work(&sources),
         Command::Migrate { action } => commands::migrate(&sources, action),
+        Command::Payments { action } => commands::payments(&sources, action),
         Command::Config { action } => commands::config(&sources, action),
     };
     let (prefix, error, code) = match done {

@@ -19,7 +19,8 @@ use payonce_domain::ports::{
 };
 use payonce_domain::use_cases::fake_gateway::FakeGateway;
 use payonce_domain::use_cases::{
-    CreatePayment, CreateTerms, PayPayment, PayTerms, RecoverPayments, RecoveryTerms, Waiters,
+    CreatePayment, CreateTerms, PayPayment, PayTerms, RecoverPayments, RecoveryTerms,
+    ResolvePayment, Waiters,
 };
 use secrecy::ExposeSecret;
 use std::time::Duration;
@@ -138,6 +139,8 @@ pub struct Service {
     pub ledger: Arc<Ledger>,
     /// Goes on with payments that nobody works on.
     pub recovery: Arc<RecoverPayments>,
+    /// Settles payments that need review.
+    pub resolve: ResolvePayment,
     /// Duplicates that wait in this process.
     pub waiters: Arc<Waiters>,
     /// What a shutdown waits for.
@@ -148,7 +151,8 @@ impl Service {
     /// Builds the service; call it on the runtime that payments are to run on.
     pub fn new(settings: &Settings) -> Result<Self, BoxedError> {
         tls::choose_cryptography();
-        let store = Store::new(&settings.database)?;
+        let store =
+            Store::new(&settings.database).map_err(|error| format!("database.url: {error}"))?;
         let ledger = Arc::new(Ledger::default());
         let waiters = Waiters::new(settings.idempotency.waiters);
         let tasks = TaskTracker::new();
@@ -162,6 +166,7 @@ impl Service {
             terms: pay_terms(settings),
         };
         let pay = Arc::new(pay);
+        let resolve = ResolvePayment { pay: pay.clone(), queries: store.queries.clone() };
         let bell = Arc::new(Notify::new());
         let recovery = RecoverPayments {
             pay: pay.clone(),
@@ -197,7 +202,7 @@ impl Service {
             wait: settings.idempotency.wait,
             wait_max: settings.idempotency.wait_max,
         };
-        Ok(Self { api, store, ledger, recovery: Arc::new(recovery), waiters, tasks })
+        Ok(Self { api, store, ledger, recovery: Arc::new(recovery), resolve, waiters, tasks })
     }
 }
 
@@ -219,7 +224,8 @@ fn gateway(
                 account: http.account.clone(),
                 connect_timeout: http.connect_timeout,
                 environment_proxy: http.environment_proxy,
-            })?;
+            })
+            .map_err(|error| format!("gateway.http: {error}"))?;
             Arc::new(BreakerGateway::new(Arc::new(gateway), BREAKER))
         }
     })

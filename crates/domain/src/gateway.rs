@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::idempotency::{Generation, RecordId};
 
 /// Which gateway holds a payment's charge: an instance with another identity never touches it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GatewayIdentity {
     /// The kind of adapter, such as `simulated` or `http`.
     pub kind: String,

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use payonce_domain::account::AccountId;
+use payonce_domain::gateway::GatewayIdentity;
 use payonce_domain::gateway::GatewayKey;
 use payonce_domain::idempotency::RecordId;
 use payonce_domain::payment::{Payment, PaymentEvent, PaymentId};
@@ -47,10 +48,13 @@ impl Statements for PgConnection {
     }
 
     fn lock_due_records(&mut self, call: &TakeDue, now: SqlTime) -> QueryResult<Vec<RecordRow>> {
+        // No gateway's kind is empty.
+        let nobody = GatewayIdentity::default();
+        let gateway = call.gateway.as_ref().unwrap_or(&nobody);
         let ours = payments::gateway_kind
-            .eq(call.gateway.kind.as_str())
-            .and(payments::gateway_base_url.eq(call.gateway.base_url.as_str()))
-            .and(payments::gateway_account.eq(call.gateway.account.as_str()));
+            .eq(gateway.kind.as_str())
+            .and(payments::gateway_base_url.eq(gateway.base_url.as_str()))
+            .and(payments::gateway_account.eq(gateway.account.as_str()));
         let long_ago = SqlTime::truncated(now.0 - call.review_after);
         idempotency_records::table
             .inner_join(

@@ -8,7 +8,7 @@ use payonce_domain::ports::{
     BoxedError, HandOver, IdempotencyRepository, KnownKey, LeaseRenewal, OpenPayment, Opened,
     Owned, PageCursor, PaymentFilter, PaymentPage, PaymentQueries, PaymentRepository,
     PinnedSettings, Renewed, RepositoryError, Settle, Settled, SettlementNews, Sweep, Swept,
-    TakeDue, Tell,
+    TakeDue, TakeReviewed, Tell,
 };
 
 use super::StoreOptions;
@@ -63,6 +63,10 @@ impl<C: Connections> PaymentRepository for SqlStore<C> {
 
     async fn take_due(&self, take: TakeDue) -> Result<Vec<Owned>, RepositoryError> {
         self.connections.write(move |conn| transactions::take_due(conn, &take)).await
+    }
+
+    async fn take_reviewed(&self, take: TakeReviewed) -> Result<Option<Owned>, RepositoryError> {
+        self.connections.write(move |conn| transactions::take_reviewed(conn, &take)).await
     }
 
     async fn hand_over(&self, hand_over: HandOver) -> Result<Renewed, RepositoryError> {

@@ -13,7 +13,7 @@ use payonce_domain::idempotency::{
 use payonce_domain::payment::{Actor, EventKind, NewEvent, Payment, PaymentId, Timeline};
 use payonce_domain::ports::{
     HandOver, HandOverTo, LeaseRenewal, OpenPayment, Opened, Owned, OwnedBy, Renewed, Settle,
-    Settled, Sweep, Swept, TakeDue,
+    Settled, Sweep, Swept, TakeDue, TakeReviewed,
 };
 use time::OffsetDateTime;
 
@@ -230,6 +230,29 @@ pub fn take_due(store: &mut impl Statements, call: &TakeDue) -> Result<Vec<Owned
         });
     }
     Ok(taken)
+}
+
+/// Takes a payment that is in review.
+pub fn take_reviewed(
+    store: &mut impl Statements,
+    call: &TakeReviewed,
+) -> Result<Option<Owned>, StoreError> {
+    let Some(mut record) = lock_owned(store, &call.record, call.payment)? else {
+        return Ok(None);
+    };
+    let now = store.now()?;
+    if !record.take_in_review(call.lease, now) {
+        return Ok(None);
+    }
+    store.save_record(&RecordRow::from(&record))?;
+    let event = NewEvent {
+        detail: Some(call.note.clone()),
+        ..Timeline::opening(record.fence, Actor::Operator, EventKind::TakenOver)
+    };
+    append(store, &record.id, call.payment, &[event], now)?;
+    let payment = load_payment(store, &record)?;
+    let (fence, request_id) = (record.fence, record.request_id);
+    Ok(Some(Owned { payment, fence, request_id, by: OwnedBy::Operator, now }))
 }
 
 /// Drops stored answers first, then keys that need not be remembered any longer.

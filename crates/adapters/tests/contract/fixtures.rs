@@ -105,6 +105,7 @@ pub fn timeline(owned: &Owned) -> Timeline {
         OwnedBy::Opening => Actor::Request,
         OwnedBy::TakeOver => Actor::Retry,
         OwnedBy::Recovery => Actor::Recovery,
+        OwnedBy::Operator => Actor::Operator,
     };
     Timeline::after_opening(owned.fence, actor)
 }

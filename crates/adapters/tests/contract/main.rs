@@ -99,6 +99,8 @@ promises! {
         the_oldest_are_taken_first_and_no_more_than_asked_for,
         eight_workers_never_take_the_same_payment,
         another_gateways_payment_is_taken_only_past_the_review_limit,
+        who_reaches_no_gateway_gets_only_what_is_past_the_review_limit,
+        an_operator_takes_what_is_in_review_and_nothing_else,
         a_payment_in_review_is_left_to_an_operator,
     }
     sweep {

@@ -9,6 +9,7 @@ use payonce_domain::idempotency::{Fence, RecordState};
 use payonce_domain::payment::{PaymentStatus, Verdict};
 use payonce_domain::ports::{
     HandOver, HandOverTo, OpenPayment, Opened, Owned, OwnedBy, Renewed, Settled, TakeDue,
+    TakeReviewed,
 };
 
 use crate::fixtures::{LEASE, hand_over, open, open_and_die, record, settle};
@@ -16,7 +17,7 @@ use crate::harness::{Call, Database, Store, race};
 
 fn take(limit: u32) -> TakeDue {
     let review_after = Duration::from_secs(86_400);
-    TakeDue { gateway: open("any").gateway, review_after, lease: LEASE, limit }
+    TakeDue { gateway: Some(open("any").gateway), review_after, lease: LEASE, limit }
 }
 
 async fn taken(store: &Store, call: TakeDue) -> Vec<Owned> {
@@ -105,6 +106,46 @@ pub async fn another_gateways_payment_is_taken_only_past_the_review_limit(databa
     assert_eq!(taken(&store, take(10)).await, []);
     let overdue = TakeDue { review_after: Duration::ZERO, ..take(10) };
     assert_eq!(taken(&store, overdue).await.len(), 1);
+}
+
+pub async fn who_reaches_no_gateway_gets_only_what_is_past_the_review_limit(
+    database: Arc<Database>,
+) {
+    let store = database.store().await;
+    store.own(open_and_die("k")).await;
+    let nobody = TakeDue { gateway: None, ..take(10) };
+    assert_eq!(taken(&store, nobody.clone()).await, []);
+    let overdue = TakeDue { review_after: Duration::ZERO, ..nobody };
+    assert_eq!(taken(&store, overdue).await.len(), 1);
+}
+
+pub async fn an_operator_takes_what_is_in_review_and_nothing_else(database: Arc<Database>) {
+    let store = database.store().await;
+    let owned = store.own(open("k")).await;
+    let take = || TakeReviewed {
+        record: record("k"),
+        payment: owned.payment.id,
+        lease: LEASE,
+        note: "Ada: checked".to_owned(),
+    };
+    assert_eq!(store.payments.take_reviewed(take()).await.expect("it answers"), None);
+    let call = HandOver { to: HandOverTo::Review, ..hand_over(&owned) };
+    store.payments.hand_over(call).await.expect("it does");
+    let calls = (0..8).map(|_| {
+        let (store, take) = (store.clone(), take());
+        let call: Call<Option<Owned>> =
+            Box::pin(async move { store.payments.take_reviewed(take).await.expect("it answers") });
+        call
+    });
+    let taken: Vec<_> = race(calls).await.into_iter().flatten().collect();
+    assert_eq!(taken.len(), 1, "one operator at a time");
+    assert_eq!((taken[0].by, taken[0].fence), (OwnedBy::Operator, Fence(2)));
+    let last = store.timeline(owned.payment.id).await.pop().expect("an entry");
+    assert_eq!(last.detail.as_deref(), Some("Ada: checked"));
+    let Settled::Stored(_) = store.settle(settle(&taken[0], "by hand")).await else {
+        panic!("the operator settles what it took");
+    };
+    assert_eq!(store.payment(owned.payment.id).await.status(), PaymentStatus::Completed);
 }
 
 pub async fn a_payment_in_review_is_left_to_an_operator(database: Arc<Database>) {

@@ -2,11 +2,13 @@
 
 mod config;
 mod migrate;
+mod payments;
 mod serve;
 mod work;
 
 pub(crate) use config::config;
 pub(crate) use migrate::migrate;
+pub(crate) use payments::payments;
 pub(crate) use serve::serve;
 pub(crate) use work::work;
 

@@ -24,8 +24,8 @@ pub(crate) fn serve(sources: &Sources, with_workers: bool) -> Result<(), Command
     })?;
     let failed = |error| CommandError::failed("serving", error);
     let is_drained = runtime()?.block_on(async {
-        let service =
-            Service::new(&settings).map_err(|error| CommandError::failed("database.url", error))?;
+        let service = Service::new(&settings)
+            .map_err(|error| CommandError::failed("preparing the service", error))?;
         let bound = listener.local_addr().map_err(failed)?;
         tracing::info!(address = %bound, database = %settings.database.url, "serving");
         let stop = stop_signal().map_err(failed)?;

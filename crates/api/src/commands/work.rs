@@ -14,8 +14,8 @@ pub(crate) fn work(sources: &Sources) -> Result<(), CommandError> {
     let settings = Layers::load(&sources.files)?.settings()?;
     telemetry::start(&settings.log)?;
     let is_drained = runtime()?.block_on(async {
-        let service =
-            Service::new(&settings).map_err(|error| CommandError::failed("database.url", error))?;
+        let service = Service::new(&settings)
+            .map_err(|error| CommandError::failed("preparing the service", error))?;
         let stop = stop_signal().map_err(|error| CommandError::failed("working", error))?;
         tracing::info!(database = %settings.database.url, "working");
         Ok::<_, CommandError>(server::work(&settings, service, Readiness::default(), stop).await?)

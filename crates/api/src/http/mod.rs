@@ -29,7 +29,9 @@ pub use body::BodyLimits;
 pub use deadline::RequestDeadline;
 pub use fake_gateway::routes as fake_gateway_routes;
 pub use gate::{Readiness, close_while_not_ready};
+pub use payments::payment_json;
 pub use request_scope::{RequestScope, in_request_scope};
+pub use timestamp::rfc3339;
 
 use problem::{Code, Problem};
 

@@ -237,6 +237,16 @@ impl IdempotencyRecord {
         true
     }
 
+    /// Takes a record that is in review, for an operator; false when it is not.
+    pub fn take_in_review(&mut self, lease: Duration, now: OffsetDateTime) -> bool {
+        if self.state != RecordState::InReview {
+            return false;
+        }
+        self.fence = self.fence.next();
+        self.take_lease(lease, now);
+        true
+    }
+
     /// Whether its answer is final and no longer replayed, by the stored time.
     pub fn is_expired(&self, now: OffsetDateTime) -> bool {
         match &self.state {

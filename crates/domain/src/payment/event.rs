@@ -59,10 +59,12 @@ pub enum EventKind {
     Failed,
     /// Became `NEEDS_REVIEW`.
     NeedsReview,
+    /// An operator's word stands against what the gateway shows.
+    Overridden,
 }
 
 impl EventKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Created,
         Self::TakenOver,
         Self::Attempt,
@@ -73,6 +75,7 @@ impl EventKind {
         Self::Completed,
         Self::Failed,
         Self::NeedsReview,
+        Self::Overridden,
     ];
 
     /// The name as stored and shown.
@@ -88,6 +91,7 @@ impl EventKind {
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::NeedsReview => "needs_review",
+            Self::Overridden => "overridden",
         }
     }
 

@@ -25,7 +25,7 @@ pub use idempotency_repository::{IdempotencyRepository, KnownKey, Sweep, Swept};
 pub use payment_queries::{PageCursor, PaymentFilter, PaymentPage, PaymentQueries};
 pub use payment_repository::{
     HandOver, HandOverTo, LeaseRenewal, OpenPayment, Opened, Owned, OwnedBy, PaymentRepository,
-    Renewed, Settle, Settled, TakeDue,
+    Renewed, Settle, Settled, TakeDue, TakeReviewed,
 };
 pub use pinned_settings::PinnedSettings;
 pub use random::Random;

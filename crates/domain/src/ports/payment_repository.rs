@@ -106,6 +106,8 @@ pub enum OwnedBy {
     TakeOver,
     /// The recovery worker took it: somebody may have sent already.
     Recovery,
+    /// An operator took it, and decides.
+    Operator,
 }
 
 /// A payment that the caller may work on while its lease lasts.
@@ -186,15 +188,28 @@ pub enum Renewed {
 /// Asks for payments that nobody works on and that are due.
 #[derive(Debug, Clone)]
 pub struct TakeDue {
-    /// Which gateway the caller speaks to: it gets no other gateway's payments, unless they are
-    /// past the review limit and need an operator anyway.
-    pub gateway: GatewayIdentity,
+    /// Which gateway the caller can speak to now, if any: it gets no other gateway's payments,
+    /// unless they are past the review limit and need an operator anyway.
+    pub gateway: Option<GatewayIdentity>,
     /// The review limit.
     pub review_after: Duration,
     /// The lease on each.
     pub lease: Duration,
     /// At most so many.
     pub limit: u32,
+}
+
+/// Asks for a payment that needs review.
+#[derive(Debug, Clone)]
+pub struct TakeReviewed {
+    /// The key.
+    pub record: RecordId,
+    /// The payment.
+    pub payment: PaymentId,
+    /// The lease on it.
+    pub lease: Duration,
+    /// Who takes it and why, for the timeline.
+    pub note: String,
 }
 
 /// Where an unsettled payment goes when its owner gives it up.
@@ -264,6 +279,10 @@ pub trait PaymentRepository: Send + Sync {
     /// is dead, queued ones, unknown ones. Of any number of callers at a time, each payment goes
     /// to one.
     async fn take_due(&self, take: TakeDue) -> Result<Vec<Owned>, RepositoryError>;
+
+    /// Takes a payment that is in review, for an operator; `None` when it is not, or when somebody
+    /// else has taken it.
+    async fn take_reviewed(&self, take: TakeReviewed) -> Result<Option<Owned>, RepositoryError>;
 
     /// Leaves the payment to somebody else, if the caller still owns it.
     async fn hand_over(&self, hand_over: HandOver) -> Result<Renewed, RepositoryError>;

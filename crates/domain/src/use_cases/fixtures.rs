@@ -73,7 +73,7 @@ pub(crate) fn payment() -> Payment {
 pub(crate) fn owned(by: OwnedBy) -> Owned {
     let fence = match by {
         OwnedBy::Opening => Fence::FIRST,
-        OwnedBy::TakeOver | OwnedBy::Recovery => Fence(2),
+        OwnedBy::TakeOver | OwnedBy::Recovery | OwnedBy::Operator => Fence(2),
     };
     let payment = payment();
     let now = payment.created_at;

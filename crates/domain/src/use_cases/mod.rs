@@ -6,6 +6,7 @@ pub mod fake_gateway;
 pub(crate) mod fixtures;
 mod pay;
 mod recover_payments;
+mod resolve_payment;
 mod waiting;
 
 pub use create_payment::{
@@ -13,4 +14,5 @@ pub use create_payment::{
 };
 pub use pay::{Paid, PayError, PayPayment, PayTerms, RecoveryTerms};
 pub use recover_payments::{RecoverPayments, Recovered};
+pub use resolve_payment::{Decision, Resolution, ResolveError, ResolvePayment, Resolved};
 pub use waiting::{Waiters, Waiting};

@@ -109,6 +109,7 @@ impl PayPayment {
             OwnedBy::Opening => Actor::Request,
             OwnedBy::TakeOver => Actor::Retry,
             OwnedBy::Recovery => Actor::Recovery,
+            OwnedBy::Operator => Actor::Operator,
         };
         let mut round = Round {
             pay: self,
@@ -127,6 +128,45 @@ impl PayPayment {
             Err(cause) => Paid::Unfinished { payment: Box::new(round.payment), cause: Some(cause) },
         }
     }
+
+    /// Stores a payment's end and answer, and wakes whoever waits here for it.
+    pub(super) async fn settle(
+        &self,
+        ended: Ended<'_>,
+        timeline: &mut Timeline,
+    ) -> Result<Paid, PayError> {
+        let kind = match ended.verdict {
+            Verdict::Completed(_) => EventKind::Completed,
+            Verdict::Declined(_) | Verdict::Voided => EventKind::Failed,
+        };
+        let payment = ended.payment.conclude(ended.verdict, ended.at)?;
+        timeline.add(kind, None, None);
+        let id = payment.id;
+        let settle = Settle {
+            answer: self.format.final_answer(&payment, ended.request_id),
+            payment,
+            fence: ended.fence,
+            retention: self.terms.retention,
+            events: timeline.take(),
+        };
+        match self.repository.settle(settle).await? {
+            Settled::Stored(answer) => {
+                let answer = Arc::new(answer);
+                self.waiters.settled(id, &answer);
+                Ok(Paid::Settled(answer))
+            }
+            Settled::FenceLost => Ok(Paid::FenceLost),
+        }
+    }
+}
+
+/// A payment whose end its owner knows.
+pub(super) struct Ended<'a> {
+    pub(super) payment: Payment,
+    pub(super) fence: Fence,
+    pub(super) request_id: &'a RequestId,
+    pub(super) verdict: Verdict,
+    pub(super) at: OffsetDateTime,
 }
 
 /// One owner's work on one payment.
@@ -208,6 +248,10 @@ impl Round<'_> {
                 ChargeOutcome::NotExecuted { retry_after, .. } => retry_after,
                 ChargeOutcome::Unknown { .. } => None,
             };
+            // While nothing gets through there is nothing to be learnt, and no void to be confirmed.
+            if !self.pay.gateway.is_available() {
+                return Ok(Some(Finding::Unknown));
+            }
             let is_last = attempt == self.pay.terms.retry.attempts;
             if is_last || !self.pause(pauses.next(), asked_pause).await {
                 break;
@@ -324,27 +368,14 @@ impl Round<'_> {
     }
 
     async fn settle(&mut self, verdict: Verdict) -> Result<Paid, PayError> {
-        let ended = self.payment.clone().conclude(verdict.clone(), self.store_now())?;
-        let kind = match verdict {
-            Verdict::Completed(_) => EventKind::Completed,
-            Verdict::Declined(_) | Verdict::Voided => EventKind::Failed,
-        };
-        self.timeline.add(kind, None, None);
-        let settle = Settle {
-            answer: self.pay.format.final_answer(&ended, &self.request_id),
-            payment: ended,
+        let ended = Ended {
+            payment: self.payment.clone(),
             fence: self.fence,
-            retention: self.pay.terms.retention,
-            events: self.timeline.take(),
+            request_id: &self.request_id,
+            verdict,
+            at: self.store_now(),
         };
-        match self.pay.repository.settle(settle).await? {
-            Settled::Stored(answer) => {
-                let answer = Arc::new(answer);
-                self.pay.waiters.settled(self.payment.id, &answer);
-                Ok(Paid::Settled(answer))
-            }
-            Settled::FenceLost => Ok(Paid::FenceLost),
-        }
+        self.pay.settle(ended, &mut self.timeline).await
     }
 
     async fn hand_over(&mut self) -> Result<Paid, PayError> {

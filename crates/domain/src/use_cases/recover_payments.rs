@@ -41,7 +41,7 @@ impl RecoverPayments {
     pub async fn execute(&self) -> Result<Recovered, RepositoryError> {
         let leased_at = self.pay.clock.elapsed();
         let take = TakeDue {
-            gateway: self.pay.gateway.identity(),
+            gateway: self.pay.gateway.is_available().then(|| self.pay.gateway.identity()),
             review_after: self.pay.terms.recovery.review_after,
             lease: self.pay.terms.lease,
             limit: self.batch,

@@ -69,7 +69,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// An error with its causes, fit for a timeline.
-fn in_words(error: &reqwest::Error) -> String {
+pub fn in_words(error: &reqwest::Error) -> String {
     let mut words = Vec::new();
     // The outermost words are the library's and name the URL, which the payment has already.
     let mut next = error.source();

@@ -73,7 +73,8 @@ impl HttpGateway {
             client = client.tls_certs_only([]);
         }
         let base_url = settings.base_url.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { client: client.build()?, base_url, account: settings.account.clone() })
+        let client = client.build().map_err(|error| exchange::in_words(&error))?;
+        Ok(Self { client, base_url, account: settings.account.clone() })
     }
 
     fn asked(key: GatewayKey, request: &[u8]) -> Result<Asked, String> {

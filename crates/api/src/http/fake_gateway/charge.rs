@@ -7,7 +7,8 @@ use payonce_domain::use_cases::fake_gateway::{
     ChargeCommand, ChargeReply, FakeGateway, FakeGatewayMode,
 };
 
-use super::view::{ChargeView, closing_error, error, in_flight, too_many_requests};
+use super::refusal::Refusal;
+use super::view::{ChargeView, error, in_flight, too_many_requests};
 use super::{charge_body, delivery, key, unavailable};
 use crate::api::Api;
 use crate::http::gate::Readiness;
@@ -24,7 +25,7 @@ pub async fn charge(
 ) -> HttpResponse {
     let command = match read(&request, payload, &api).await {
         Ok(command) => command,
-        Err(refused) => return refused,
+        Err(refusal) => return refusal.answer(),
     };
     let key = command.key;
     match gateway.charge(command).await {
@@ -61,18 +62,16 @@ async fn read(
     request: &HttpRequest,
     payload: web::Payload,
     api: &Api,
-) -> Result<ChargeCommand, HttpResponse> {
-    let refused = |detail: &str| error(StatusCode::BAD_REQUEST, "invalid_request", detail);
-    let body = api.body_limits.read_json(request, payload).await.map_err(|problem| {
-        closing_error(problem.status(), problem.code(), problem.detail_text())
-    })?;
+) -> Result<ChargeCommand, Refusal> {
+    let refusal = |detail| Refusal::new("invalid_request", detail);
+    let body = api.body_limits.read_json(request, payload).await?;
     let keys: Vec<_> = request.headers().get_all("Idempotency-Key").collect();
     let key = match keys.as_slice() {
         [one] => key(one.to_str().unwrap_or_default())?,
-        _ => return Err(refused("Send exactly one Idempotency-Key header.")),
+        _ => return Err(refusal("Send exactly one Idempotency-Key header.".to_owned())),
     };
-    let (contents, reference) = charge_body::parse(&body).map_err(|detail| refused(&detail))?;
-    let mode = mode(request).map_err(|detail| refused(&detail))?;
+    let (contents, reference) = charge_body::parse(&body).map_err(refusal)?;
+    let mode = mode(request).map_err(refusal)?;
     Ok(ChargeCommand { key, contents, reference, mode })
 }
 

@@ -11,7 +11,7 @@ use super::{key, unavailable};
 pub async fn look_up(path: web::Path<String>, gateway: web::Data<FakeGateway>) -> HttpResponse {
     let key = match key(&path) {
         Ok(key) => key,
-        Err(refused) => return refused,
+        Err(refusal) => return refusal.answer(),
     };
     match gateway.look_up(key).await {
         Ok(LookUpReply::Found(entry)) => HttpResponse::Ok().json(ChargeView::entry(key, &entry)),

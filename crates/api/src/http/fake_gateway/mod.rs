@@ -6,6 +6,7 @@ mod charge;
 mod charge_body;
 mod delivery;
 mod look_up;
+mod refusal;
 mod view;
 mod void;
 
@@ -18,6 +19,7 @@ use payonce_domain::ports::RepositoryError;
 use payonce_domain::use_cases::fake_gateway::FakeGateway;
 use uuid::Uuid;
 
+use self::refusal::Refusal;
 use self::view::error;
 
 /// The paths of the gateway, where there is one.
@@ -37,14 +39,13 @@ fn resource(path: &str) -> Resource {
         let detail = "This path has another method; see the gateway protocol.";
         error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
     };
-    web::resource(path).default_service(web::to(other_method))
+    web::resource([path.to_owned(), format!("{path}/")]).default_service(web::to(other_method))
 }
 
 /// Reads a key, wherever it stands.
-fn key(text: &str) -> Result<GatewayKey, HttpResponse> {
-    Uuid::try_parse(text).map(GatewayKey).map_err(|_no_uuid| {
-        error(StatusCode::BAD_REQUEST, "invalid_key", "The key must be one UUID.")
-    })
+fn key(text: &str) -> Result<GatewayKey, Refusal> {
+    let refusal = || Refusal::new("invalid_key", "The key must be one UUID.");
+    Uuid::try_parse(text).map(GatewayKey).map_err(|_no_uuid| refusal())
 }
 
 /// The books cannot be read or written: a charge may have happened.

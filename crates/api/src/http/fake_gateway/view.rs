@@ -69,13 +69,6 @@ pub fn error(status: StatusCode, code: &str, detail: &str) -> HttpResponse {
         .json(ErrorView { error: ErrorDetail { code, detail }, charge: None })
 }
 
-/// An error before the request was read to its end.
-pub fn closing_error(status: StatusCode, code: &str, detail: &str) -> HttpResponse {
-    HttpResponse::build(status)
-        .force_close()
-        .json(ErrorView { error: ErrorDetail { code, detail }, charge: None })
-}
-
 /// An error that passes by itself.
 fn passing_error(status: StatusCode, code: &str, detail: &str) -> HttpResponse {
     HttpResponse::build(status)

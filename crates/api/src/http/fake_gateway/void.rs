@@ -11,7 +11,7 @@ use super::{key, unavailable};
 pub async fn void(path: web::Path<String>, gateway: web::Data<FakeGateway>) -> HttpResponse {
     let key = match key(&path) {
         Ok(key) => key,
-        Err(refused) => return refused,
+        Err(refusal) => return refusal.answer(),
     };
     match gateway.void(key).await {
         Ok(VoidReply::Voided) => {

@@ -13,3 +13,4 @@ pub use create::create;
 pub use events::events;
 pub use get::get;
 pub use list::list;
+pub use view::payment_json;

@@ -81,6 +81,12 @@ pub fn body(payment: &Payment) -> Vec<u8> {
     serde_json::to_vec(&PaymentView::from(payment)).unwrap_or_default()
 }
 
+/// A payment as indented JSON, for people.
+pub fn payment_json(payment: &Payment) -> String {
+    // Strings, numbers and maps of strings always serialise.
+    serde_json::to_string_pretty(&PaymentView::from(payment)).unwrap_or_default()
+}
+
 /// Where a payment is read.
 pub fn location(payment: &Payment) -> String {
     format!("/v1/payments/{}", payment.id)

@@ -1,0 +1,12 @@
+//! Two services: one pays, the other is its gateway.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on must fail"
+)]
+
+mod modes;
+mod payments;
+mod protocol;
+mod services;

@@ -1,0 +1,204 @@
+//! Services in this process, each on a database of its own.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use payonce_api::http::Readiness;
+use payonce_api::server;
+use payonce_api::settings::{Layers, Settings};
+use payonce_api::wiring::{Service, Store};
+use payonce_domain::gateway::GatewayKey;
+use payonce_domain::payment::{Payment, PaymentId};
+use payonce_domain::ports::{ChargeLedger, LedgerEntry};
+use payonce_testing::TestDatabase;
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+/// A gateway that answers at once and leaves nothing to chance.
+const GATEWAY: [(&str, &str); 3] = [
+    ("PAYONCE__FAKE_GATEWAY__FAILURE_RATE", "0"),
+    ("PAYONCE__FAKE_GATEWAY__LATENCY_MIN", "0ms"),
+    ("PAYONCE__FAKE_GATEWAY__LATENCY_MAX", "2ms"),
+];
+
+/// A payer that is quick to give up an attempt.
+const PAYER: [(&str, &str); 5] = [
+    ("PAYONCE__GATEWAY__KIND", "http"),
+    ("PAYONCE__GATEWAY__ATTEMPT_TIMEOUT", "400ms"),
+    ("PAYONCE__GATEWAY__HTTP__CONNECT_TIMEOUT", "300ms"),
+    ("PAYONCE__GATEWAY__BACKOFF_BASE", "5ms"),
+    ("PAYONCE__GATEWAY__BACKOFF_MAX", "20ms"),
+];
+
+/// A service that listens.
+pub struct Running {
+    pub address: SocketAddr,
+    pub store: Store,
+    client: reqwest::Client,
+    stop: Arc<Notify>,
+    served: JoinHandle<std::io::Result<bool>>,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("the body is JSON")
+    }
+
+    /// A header that must be there.
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value.unwrap_or_else(|| panic!("no {name} in {self:?}")).to_str().expect("it is text")
+    }
+}
+
+impl Running {
+    /// A service that is a gateway.
+    pub async fn gateway(database: &TestDatabase, variables: &[(&str, &str)]) -> Self {
+        Self::start(database, &[GATEWAY.as_slice(), variables].concat()).await
+    }
+
+    /// A service that pays at the gateway of that address.
+    pub async fn payer(
+        database: &TestDatabase,
+        gateway: SocketAddr,
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let base_url = format!("http://{gateway}/fake-gateway");
+        let base_url = [("PAYONCE__GATEWAY__HTTP__BASE_URL", base_url.as_str())];
+        Self::start(database, &[PAYER.as_slice(), &base_url, variables].concat()).await
+    }
+
+    async fn start(database: &TestDatabase, variables: &[(&str, &str)]) -> Self {
+        let settings = settings(database.url(), variables);
+        let service = Service::new(&settings).expect("the service is built");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let store = service.store.clone();
+        let stop = Arc::new(Notify::new());
+        let stopped = Arc::clone(&stop);
+        let served = tokio::spawn(async move {
+            let stopped = async move { stopped.notified().await };
+            // Without workers: what a request does not bring to its end stays as it is.
+            let readiness = Readiness::default();
+            server::serve(&settings, service, listener, readiness, None, stopped).await
+        });
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let running = Self { address, store, client, stop, served };
+        eventually("the service is ready", async || running.get("/readyz").await.status == 200)
+            .await;
+        running
+    }
+
+    /// Stops it; says whether all that was under way came to its end.
+    pub async fn stop(self) -> bool {
+        self.stop.notify_one();
+        self.served.await.expect("it serves until now").expect("it stops without an error")
+    }
+
+    /// A request.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.address))
+    }
+
+    /// A request whose answer must come.
+    pub async fn get(&self, path: &str) -> Answer {
+        send(self.request(Method::GET, path)).await
+    }
+
+    /// Asks for 100 dollars under that key.
+    pub async fn pay(&self, key: &str) -> Answer {
+        let request = self.request(Method::POST, "/v1/payments");
+        let request = request.header("Idempotency-Key", key);
+        send(request.header("Content-Type", "application/json").body(r#"{"amount":100}"#)).await
+    }
+
+    /// The payment that an answer is about, from the store.
+    pub async fn payment(&self, answer: &Answer) -> Payment {
+        let body = answer.json();
+        let id = body.get("payment_id").or(body.get("id")).and_then(Value::as_str);
+        let id = PaymentId(id.and_then(|id| id.parse().ok()).expect("the body names it"));
+        let account = "default".parse().expect("valid");
+        let found = self.store.queries.find(&account, id).await;
+        found.expect("the store answers").expect("the payment is there")
+    }
+
+    /// How many charges have moved money at this gateway.
+    pub async fn live_charges(&self) -> u64 {
+        self.books().live_charges().await.expect("the books answer")
+    }
+
+    /// What a key stands for at this gateway.
+    pub async fn entry(&self, key: GatewayKey) -> Option<LedgerEntry> {
+        self.books().find(key).await.expect("the books answer")
+    }
+
+    fn books(&self) -> &dyn ChargeLedger {
+        &*self.store.charges
+    }
+
+    /// A charge of 100 dollars under that key.
+    pub fn charge(&self, key: Uuid) -> RequestBuilder {
+        self.charge_of(key, r#"{"amount":"100.00","currency":"USD","reference":"p-1"}"#)
+    }
+
+    /// A charge with that body.
+    pub fn charge_of(&self, key: Uuid, body: &str) -> RequestBuilder {
+        self.request(Method::POST, "/fake-gateway/charges")
+            .header("Idempotency-Key", key.to_string())
+            .header("Content-Type", "application/json")
+            .body(body.to_owned())
+    }
+
+    /// What the gateway tells of a key.
+    pub async fn look_up(&self, key: Uuid) -> Answer {
+        self.get(&format!("/fake-gateway/charges/{key}")).await
+    }
+
+    /// What the gateway tells of a void.
+    pub async fn void(&self, key: Uuid) -> Answer {
+        send(self.request(Method::POST, &format!("/fake-gateway/charges/{key}/void"))).await
+    }
+}
+
+/// The settings of a service under test.
+pub fn settings(database: &str, variables: &[(&str, &str)]) -> Settings {
+    let common = [
+        ("DATABASE_URL", database),
+        ("PAYONCE__SERVER__WORKERS", "2"),
+        ("PAYONCE__SERVER__DRAIN_TIMEOUT", "5s"),
+        ("PAYONCE__DATABASE__POOL_WAIT", "30s"),
+    ];
+    let variables = common.iter().chain(variables);
+    let variables = variables.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Layers::merge(&[], &variables).expect("well formed").settings().expect("valid")
+}
+
+/// Sends what must be answered.
+pub async fn send(request: RequestBuilder) -> Answer {
+    let response = request.send().await.expect("an answer comes");
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let body = response.bytes().await.expect("it comes whole").to_vec();
+    Answer { status, headers, body }
+}
+
+/// Waits until it is so.
+pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so().await {
+        assert!(began.elapsed() < Duration::from_secs(20), "never came about: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
