@@ -1,16 +1,18 @@
 //! The service as its clients meet it: a listener of its own, on a database of its own.
 
 use std::net::{SocketAddr, TcpListener};
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use payonce_adapters::gateway::Ledger;
 use payonce_api::http::Readiness;
 use payonce_api::server;
 use payonce_api::settings::{Layers, Settings};
 use payonce_api::wiring::{Service, Store};
+use payonce_domain::ports::PaymentGateway;
 use payonce_domain::use_cases::Waiters;
 use payonce_testing::TestDatabase;
 use reqwest::{Method, RequestBuilder};
@@ -29,7 +31,7 @@ pub const BODY: &str = r#"{"amount": 100.00}"#;
 pub const KEY_SECRET: &str = "a-secret-that-only-the-tests-know";
 
 /// A gateway that answers at once; nobody is refused because the machine is busy.
-const DEFAULTS: [(&str, &str); 9] = [
+const DEFAULTS: [(&str, &str); 10] = [
     ("PAYONCE__GATEWAY__KEY_SECRET", KEY_SECRET),
     ("PAYONCE__GATEWAY__SIMULATED__LATENCY_MIN", "0ms"),
     ("PAYONCE__GATEWAY__SIMULATED__LATENCY_MAX", "1ms"),
@@ -38,6 +40,7 @@ const DEFAULTS: [(&str, &str); 9] = [
     ("PAYONCE__GATEWAY__ATTEMPT_TIMEOUT", "10s"),
     ("PAYONCE__DATABASE__POOL_SIZE", "6"),
     ("PAYONCE__DATABASE__POOL_WAIT", "30s"),
+    ("PAYONCE__IDEMPOTENCY__WAIT_MAX", "1h"),
     ("PAYONCE__SERVER__DRAIN_TIMEOUT", "10s"),
 ];
 
@@ -56,17 +59,17 @@ macro_rules! latency {
 pub async fn keep<P, F>(make: fn() -> TestDatabase, promise: P)
 where
     P: FnOnce(Arc<Database>) -> F,
-    F: Future<Output = ()> + Send + 'static,
+    F: Future<Output = ()>,
 {
     let database = Arc::new(Database { itself: make(), services: Mutex::default() });
-    let outcome = tokio::spawn(promise(Arc::clone(&database))).await;
+    let outcome = AssertUnwindSafe(promise(Arc::clone(&database))).catch_unwind().await;
     let services =
         std::mem::take(&mut *database.services.lock().unwrap_or_else(PoisonError::into_inner));
     join_all(services.iter().map(|service| service.stop())).await;
     drop(services);
     drop(database);
     if let Err(failure) = outcome {
-        resume_unwind(failure.into_panic());
+        resume_unwind(failure);
     }
 }
 
@@ -110,6 +113,8 @@ impl Running {
 pub struct TestApp {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Its gateway.
+    pub gateway: Arc<dyn PaymentGateway>,
     /// Its gateway's books: the referee.
     pub ledger: Arc<Ledger>,
     /// Duplicates that wait in it.
@@ -135,12 +140,15 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let (ledger, store) = (Arc::clone(&service.ledger), service.store.clone());
-        let waiters = Arc::clone(&service.api.create_payment.waiters);
+        let waiters = Arc::clone(&service.waiters);
+        let gateway = Arc::clone(&service.api.create_payment.pay.gateway);
         let stop = Arc::new(Notify::new());
         let stopped = Arc::clone(&stop);
         let served = tokio::spawn(async move {
             let stopped = async move { stopped.notified().await };
-            server::serve(&settings, service, listener, Readiness::default(), stopped).await
+            let readiness = Readiness::default();
+            // No workers: whatever happens to a payment, a request did it.
+            server::serve(&settings, service, listener, readiness, None, stopped).await
         });
         let served = tokio::sync::Mutex::new(Some(served));
         let running = Arc::new(Running { stop, served, store: store.clone() });
@@ -148,7 +156,7 @@ impl TestApp {
         services.push(Arc::clone(&running));
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60));
         let client = client.build().expect("a client");
-        Self { address, ledger, waiters, store, client, running }
+        Self { address, gateway, ledger, waiters, store, client, running }
     }
 
     /// Waits until it takes requests.

@@ -133,7 +133,7 @@ impl CreatePayment {
     ) -> Result<CreatePaymentOutcome, CreatePaymentError> {
         self.refuse_while_gateway_is_away(&command.record).await?;
         let wait = command.wait;
-        let open = self.open_command(command);
+        let mut open = self.open_command(command);
         let deadline = Instant::now() + wait;
         let mut polls = polls();
         let mut waiting = None;
@@ -142,6 +142,8 @@ impl CreatePayment {
                 Started::Done(outcome) => return Ok(outcome),
                 Started::InUse { payment, lease_left } => (payment, lease_left),
             };
+            // This request has seen the key unexpired: if it expires meanwhile, it is not reused.
+            open.after_expiry = AfterExpiry::Refuse;
             let left = deadline.saturating_duration_since(Instant::now());
             let in_use = CreatePaymentError::InUse { payment, retry_after: lease_left };
             if left.is_zero() {
@@ -199,7 +201,7 @@ impl CreatePayment {
         task.await.map_err(CreatePaymentError::Interrupted)?
     }
 
-    async fn open_and_pay(&self, open: OpenPayment) -> Result<Started, CreatePaymentError> {
+    async fn open_and_pay(&self, mut open: OpenPayment) -> Result<Started, CreatePaymentError> {
         loop {
             let leased_at = self.pay.clock.elapsed();
             let opened = self.pay.repository.open(open.clone()).await;
@@ -211,8 +213,11 @@ impl CreatePayment {
                     Paid::Unfinished { payment, cause } => {
                         CreatePaymentOutcome::Pending { payment, cause }
                     }
-                    // Somebody else won: read what they made of it.
-                    Paid::FenceLost => continue,
+                    // Somebody else won: read what they made of it, and no more than that.
+                    Paid::FenceLost => {
+                        open.after_expiry = AfterExpiry::Refuse;
+                        continue;
+                    }
                 },
                 Opened::Replay(answer) => {
                     CreatePaymentOutcome::Settled { answer: Arc::new(answer), is_replay: true }

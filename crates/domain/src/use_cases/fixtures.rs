@@ -252,12 +252,19 @@ impl Story {
         }
     }
 
-    pub(crate) fn charge(mut self, outcome: ChargeOutcome) -> Self {
+    pub(crate) fn charge(self, outcome: ChargeOutcome) -> Self {
+        self.charge_with(move || outcome)
+    }
+
+    pub(crate) fn charge_with(
+        mut self,
+        outcome: impl FnOnce() -> ChargeOutcome + Send + 'static,
+    ) -> Self {
         let told = Arc::clone(&self.told);
         let call = self.gateway.expect_charge().once().in_sequence(&mut self.order);
         call.return_once(move |key, request| {
             lock(&told).charges.push((key, request.to_vec()));
-            outcome
+            outcome()
         });
         self
     }

@@ -13,7 +13,9 @@ use super::Waiters;
 use crate::account::RequestId;
 use crate::gateway::{ChargeOutcome, LookUpOutcome, VoidOutcome};
 use crate::idempotency::{Fence, SettledAnswer};
-use crate::payment::{Actor, EventKind, InvalidTransition, Payment, Timeline, Verdict};
+use crate::payment::{
+    Actor, EventKind, InvalidTransition, Payment, PaymentStatus, Timeline, Verdict,
+};
 use crate::ports::{
     AnswerFormat, Clock, HandOver, HandOverTo, LeaseRenewal, Owned, OwnedBy, PaymentGateway,
     PaymentRepository, Random, Renewed, RepositoryError, Settle, Settled,
@@ -201,7 +203,10 @@ impl Round<'_> {
     }
 
     async fn find_out(&mut self) -> Result<Finding, PayError> {
-        if self.payment.gateway != self.pay.gateway.identity() {
+        // Another instance's, or an operator's whose own owner died.
+        let is_somebody_elses = self.payment.gateway != self.pay.gateway.identity()
+            || self.payment.status() == PaymentStatus::NeedsReview;
+        if is_somebody_elses {
             return Ok(Finding::Unknown);
         }
         if self.payment.void_intended_at.is_some() {
@@ -210,9 +215,6 @@ impl Round<'_> {
         let may_have_been_sent = self.payment.attempts > 0 && !self.is_announced;
         if may_have_been_sent && let Some(verdict) = self.look_up().await {
             return Ok(Finding::Verdict(verdict));
-        }
-        if !self.is_inside_dedupe_window() {
-            return Ok(Finding::Unknown);
         }
         if let Some(finding) = self.attempts().await? {
             return Ok(finding);
@@ -227,13 +229,18 @@ impl Round<'_> {
     async fn attempts(&mut self) -> Result<Option<Finding>, PayError> {
         let mut pauses = self.pay.terms.retry.pauses();
         for attempt in 1..=self.pay.terms.retry.attempts {
+            // Asked anew each time: the machine may have slept between two attempts.
+            if !self.is_inside_dedupe_window() {
+                return Ok(Some(Finding::Unknown));
+            }
             if !std::mem::take(&mut self.is_announced) {
                 self.payment.attempts = self.payment.attempts.saturating_add(1);
                 if self.announce(false).await? == Renewed::FenceLost {
                     return Ok(Some(Finding::FenceLost));
                 }
             }
-            if !self.may_send() {
+            self.payment.first_sent_at.get_or_insert(self.store_now());
+            if !self.may_send() || !self.is_inside_dedupe_window() {
                 return Ok(Some(Finding::Unknown));
             }
             let outcome = self.charge().await;
@@ -379,8 +386,11 @@ impl Round<'_> {
     }
 
     async fn hand_over(&mut self) -> Result<Paid, PayError> {
-        let to = if self.is_due_for_review() {
-            self.payment = self.payment.clone().send_to_review()?;
+        let is_in_review = self.payment.status() == PaymentStatus::NeedsReview;
+        let to = if is_in_review || self.is_due_for_review() {
+            if !is_in_review {
+                self.payment = self.payment.clone().send_to_review()?;
+            }
             self.timeline.add(EventKind::NeedsReview, None, None);
             HandOverTo::Review
         } else {

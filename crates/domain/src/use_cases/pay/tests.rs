@@ -456,3 +456,37 @@ async fn waiters_are_woken_with_the_stored_answer_and_not_before_it_is_stored() 
     let woken = waiting.as_mut().expect("no panic").answer(Duration::ZERO).await;
     assert!(Arc::ptr_eq(&woken.expect("woken"), &paid));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_sleeps_past_the_dedupe_window_between_two_attempts_sends_no_more() {
+    let story = Story::new();
+    let (clock, window) = (Arc::clone(&story.clock), TERMS.dedupe_window);
+    let fresh = story.charge_with(move || {
+        clock.jump(window);
+        unknown()
+    });
+    let ended = fresh.hand_over().never_settles().of_fresh().await;
+    assert_eq!(ended.told.charges.len(), 1);
+
+    let story = Story::new();
+    let clock = Arc::clone(&story.clock);
+    let queued = story.renew().charge_with(move || {
+        clock.jump(window);
+        unknown()
+    });
+    let never_sent = taken_over(|payment| {
+        payment.attempts = 0;
+        payment.first_sent_at = None;
+    });
+    let ended = queued.hand_over().never_settles().of(never_sent).await;
+    assert_eq!(ended.told.charges.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payment_in_review_whose_operator_died_goes_back_to_review_untouched() {
+    let mut owned = taken_over(|_| {});
+    owned.payment = owned.payment.send_to_review().expect("it is under way");
+    let story = Story::new().never_charges().never_looks_up().never_voids().never_settles();
+    let ended = story.hand_over().of(owned).await;
+    assert_eq!(ended.told.hand_overs[0].to, HandOverTo::Review);
+}

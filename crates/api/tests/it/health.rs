@@ -1,0 +1,124 @@
+//! Whether the service lives, and whether it takes requests.
+
+use std::sync::Arc;
+
+use payonce_testing::TestDatabase;
+use reqwest::Method;
+
+use crate::answer::Answer;
+use crate::app::{BODY, Database, TestApp, eventually, keep};
+use crate::hidden::Hidden;
+
+/// Notices soon that no connection is to be had.
+const IMPATIENT: (&str, &str) = ("PAYONCE__DATABASE__POOL_WAIT", "500ms");
+
+async fn lives(app: &TestApp) {
+    for path in ["/healthz", "/healthz/"] {
+        assert_eq!(app.get(path).await.is(200).json()["status"], "alive");
+    }
+}
+
+/// Refused because of the store, and told when to come again.
+#[track_caller]
+fn is_unavailable(answer: &Answer) -> String {
+    let problem = answer.is_problem(503, "store_unavailable");
+    let wait = answer.header("Retry-After").expect("when to come again");
+    assert!(wait.parse::<u64>().is_ok_and(|seconds| seconds >= 1), "{wait}");
+    problem["detail"].as_str().expect("a text").to_owned()
+}
+
+pub async fn a_service_that_is_ready_says_so(database: Arc<Database>) {
+    let app = TestApp::spawn(&database, &[]).await;
+    lives(&app).await;
+    assert_eq!(app.get("/readyz").await.is(200).json()["status"], "ready");
+}
+
+pub async fn a_service_without_its_database_lives_and_is_not_ready(database: Arc<Database>) {
+    let hidden = Hidden::new(&database);
+    let app = TestApp::start(&database, hidden.url(), &[]);
+    eventually("it has looked for its database", async || {
+        let reason = is_unavailable(&app.get("/readyz").await);
+        reason.contains("cannot be reached").then_some(())
+    })
+    .await;
+    lives(&app).await;
+    let paid = app.pay("k", BODY).await;
+    is_unavailable(&paid);
+    paid.is_refused(503, "store_unavailable");
+    for (method, path) in [
+        (Method::POST, "/payments"),
+        (Method::GET, "/v1/payments"),
+        (Method::GET, "/v1/payments/01890000-0000-7000-8000-000000000000"),
+        (Method::GET, "/v1/payments/01890000-0000-7000-8000-000000000000/events"),
+        (Method::GET, "/v1/idempotency-keys/k"),
+    ] {
+        is_unavailable(&Answer::to(app.request(method, path)).await);
+    }
+    assert_eq!(app.charges(), 0);
+    lives(&app).await;
+}
+
+pub async fn a_service_opens_once_its_database_is_there(database: Arc<Database>) {
+    let hidden = Hidden::new(&database);
+    let app = TestApp::start(&database, hidden.url(), &[]);
+    is_unavailable(&app.pay("k", BODY).await);
+    let gate = hidden.appear();
+    app.ready().await;
+    assert_eq!(app.key("k").await, None, "what was refused used up no key");
+    app.pay("k", BODY).await.is_first();
+    app.pay("k", BODY).await.is_repeat();
+    app.has_paid_once().await;
+    app.stop().await;
+    drop(gate);
+}
+
+pub async fn a_service_waits_for_the_migrations_of_somebody_else(database: Arc<Database>) {
+    let variables = [("PAYONCE__DATABASE__MIGRATE_ON_START", "false")];
+    let app = TestApp::start(&database, database.url(), &variables);
+    eventually("it has looked at its database", async || {
+        let reason = is_unavailable(&app.get("/readyz").await);
+        reason.contains("not migrated").then_some(())
+    })
+    .await;
+    is_unavailable(&app.pay("k", BODY).await);
+    app.store.schema.migrate_up().await.expect("the migrations run");
+    app.ready().await;
+    app.pay("k", BODY).await.is_first();
+
+    app.store.schema.migrate_down().await.expect("the newest migration is reverted");
+    is_unavailable(&app.get("/readyz").await);
+    lives(&app).await;
+}
+
+async fn a_database_that_goes_away_is_reported(database: Arc<Database>) {
+    let hidden = Hidden::new(&database);
+    let gate = hidden.appear();
+    let app = TestApp::start(&database, hidden.url(), &[IMPATIENT]);
+    app.ready().await;
+    let paid = app.pay("known", BODY).await;
+    paid.is_first();
+    drop(gate);
+    is_unavailable(&app.get("/readyz").await);
+    lives(&app).await;
+    for key in ["known", "fresh"] {
+        let answer = app.pay(key, BODY).await;
+        is_unavailable(&answer);
+        answer.is_refused(503, "store_unavailable");
+    }
+    is_unavailable(&app.get("/v1/payments").await);
+    assert_eq!(app.charges(), 1, "the gateway was not asked");
+    let gate = hidden.appear();
+    app.ready().await;
+    assert_eq!(app.key("fresh").await, None, "what was refused used up no key");
+    assert_eq!(app.pay("known", BODY).await.is_repeat().text(), paid.text());
+    app.pay("fresh", BODY).await.is_first();
+    assert_eq!(app.charges(), 2);
+    app.stop().await;
+    drop(gate);
+}
+
+/// Only PostgreSQL can go away: a file that is open stays where it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_goes_away_is_reported_and_comes_back() {
+    keep(TestDatabase::postgres, a_database_that_goes_away_is_reported).await;
+}

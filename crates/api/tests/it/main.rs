@@ -1,0 +1,169 @@
+//! What the contract promises to clients, kept over real connections and on each store: one
+//! function for each promise, run against a private PostgreSQL schema and a private SQLite file.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a promise that is not kept must fail its test"
+)]
+
+mod answer;
+mod app;
+mod bad_input;
+mod big_bodies;
+mod cli;
+mod concurrency;
+mod disconnect;
+mod drain;
+mod elsewhere;
+mod expiry;
+mod gateway_outcomes;
+mod health;
+mod hidden;
+mod keys;
+mod lists;
+mod payments;
+mod restart;
+mod wire;
+
+/// Runs each promise against each store, as `postgres::promise` and `sqlite::promise`.
+macro_rules! promises {
+    ($($promises:tt)+) => {
+        kept_by! { postgres $($promises)+ }
+        kept_by! { sqlite $($promises)+ }
+    };
+}
+
+macro_rules! kept_by {
+    ($store:ident $($module:ident { $($promise:ident,)+ })+) => {
+        mod $store {
+            use payonce_testing::TestDatabase;
+
+            $($(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $promise() {
+                    crate::app::keep(TestDatabase::$store, crate::$module::$promise).await;
+                }
+            )+)+
+        }
+    };
+}
+
+promises! {
+    payments {
+        the_documented_example_is_answered_word_for_word,
+        a_sane_request_id_is_echoed_and_any_other_is_replaced,
+        a_replay_has_the_same_bytes_and_a_request_id_of_its_own,
+        a_path_answers_with_and_without_its_trailing_slash,
+        each_path_of_the_operation_is_the_same_operation,
+        every_spelling_of_a_request_is_the_same_request,
+        what_is_read_back_equals_the_answer,
+        each_currency_shows_its_own_decimals,
+        the_default_currency_is_the_operators,
+        every_field_of_a_request_is_kept,
+        an_equal_request_under_another_key_is_a_second_payment,
+        another_request_under_a_known_key_is_refused,
+        a_refused_request_is_good_under_a_key_of_its_own,
+    }
+    keys {
+        a_key_that_breaks_the_rules_is_refused,
+        a_key_has_up_to_255_characters,
+        a_key_with_a_control_character_is_refused,
+        a_request_without_a_key_is_refused,
+        a_repeated_key_header_is_refused,
+        the_key_header_has_any_case,
+        a_bare_and_a_quoted_key_are_one_key,
+        a_key_is_case_sensitive,
+        a_key_on_a_request_that_only_reads_is_ignored,
+        a_key_shows_what_is_known_of_it,
+        every_key_can_be_looked_up,
+        checks_run_in_the_documented_order,
+    }
+    bad_input {
+        a_body_that_is_no_json_object_is_refused,
+        an_amount_that_cannot_be_paid_is_named,
+        a_field_that_breaks_a_rule_is_named,
+        every_bad_field_is_named_at_once,
+        a_crowd_of_unknown_fields_is_refused_in_few_words,
+        only_plain_json_is_read,
+        a_path_that_there_is_none_of_is_not_found,
+        a_method_that_a_path_does_not_have_is_answered_by_those_it_has,
+        what_is_no_http_is_refused,
+    }
+    big_bodies {
+        a_body_of_the_limit_is_read_and_a_byte_more_is_refused,
+        a_length_over_the_limit_is_refused_before_the_body_is_sent,
+        ten_megabytes_are_refused_while_they_are_sent,
+        chunks_over_the_limit_are_refused,
+        a_stalled_body_is_refused_in_time,
+        a_body_that_trickles_is_refused_in_time,
+        a_request_that_ends_too_early_executes_nothing,
+    }
+    concurrency {
+        fifty_requests_with_one_fresh_key_pay_once,
+        of_fifty_requests_for_two_amounts_those_for_one_are_paid,
+        fifty_requests_at_two_instances_pay_once,
+        many_keys_at_once_do_not_disturb_each_other,
+        requests_in_one_breath_on_one_connection_pay_once,
+        a_duplicate_that_does_not_wait_is_told_at_once,
+        a_duplicate_waits_as_long_as_it_is_let,
+        a_duplicate_gets_the_answer_that_another_instance_stores,
+        another_request_is_refused_while_the_first_runs,
+        a_hundred_waiters_delay_nobody_else,
+        no_more_wait_than_there_are_places,
+    }
+    disconnect {
+        a_payment_goes_on_when_its_client_resets_the_connection,
+        a_payment_goes_on_when_its_client_closes_the_connection,
+        a_crowd_that_goes_away_leaves_one_payment,
+        who_waits_and_goes_away_gives_the_place_back,
+        a_request_that_takes_too_long_is_told_so_and_goes_on,
+    }
+    lists {
+        an_empty_list_has_the_documented_form,
+        pages_run_from_the_newest_to_the_oldest,
+        each_filter_selects,
+        every_bad_parameter_is_named,
+        a_far_time_selects_all_or_nothing,
+        other_payments_are_not_found,
+        a_payment_tells_its_history,
+    }
+    gateway_outcomes {
+        an_approved_charge_is_the_payments,
+        a_decline_is_stored_and_replayed,
+        a_failure_is_stored_and_replayed_and_its_key_is_burnt,
+        replays_need_no_gateway,
+        a_failed_payment_is_tried_anew_under_another_key,
+        an_unreliable_gateway_charges_what_is_completed_and_nothing_else,
+        an_unknown_outcome_is_pending_and_never_final,
+    }
+    health {
+        a_service_without_its_database_lives_and_is_not_ready,
+        a_service_opens_once_its_database_is_there,
+        a_service_waits_for_the_migrations_of_somebody_else,
+        a_service_that_is_ready_says_so,
+    }
+    drain {
+        a_payment_under_way_ends_and_nothing_new_begins,
+        a_drain_ends_in_its_time,
+        a_service_that_was_never_ready_stops_at_once,
+    }
+    restart {
+        a_replay_outlives_the_service,
+        a_dead_owner_is_replaced_by_a_retry,
+        a_dead_owner_that_comes_back_changes_nothing,
+        a_crowd_replaces_a_dead_owner_once,
+    }
+    cli {
+        a_killed_service_is_replaced_by_another,
+        a_service_drains_and_exits_at_sigterm,
+        logs_hold_no_keys_and_nothing_of_a_body,
+        migrations_run_up_and_down,
+        a_database_out_of_reach_is_named_without_its_password,
+    }
+    expiry {
+        an_expired_key_is_refused_and_nothing_is_executed,
+        an_expired_key_names_a_new_request_where_the_operator_says_so,
+        a_key_whose_payment_is_not_final_never_expires,
+    }
+}
