@@ -6,6 +6,7 @@
     reason = "a test that cannot go on must fail"
 )]
 
+mod instances;
 mod modes;
 mod payments;
 mod protocol;

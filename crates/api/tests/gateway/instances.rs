@@ -1,0 +1,196 @@
+//! Two processes of the real binary on one PostgreSQL, and what becomes of a payment when one of
+//! them is killed or paused. The gateway, and its books, live in this process.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use payonce_api::wiring::Store;
+use payonce_domain::payment::PaymentStatus;
+use payonce_domain::ports::PaymentFilter;
+use payonce_testing::TestDatabase;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::services::{Answer, Running, eventually, send, settings};
+
+/// Longer than the gateway takes, shorter than anybody waits.
+const LEASE: Duration = Duration::from_millis(2_400);
+
+/// One process.
+struct Instance {
+    child: Child,
+    address: SocketAddr,
+    client: reqwest::Client,
+}
+
+impl Instance {
+    fn start(database: &TestDatabase, gateway: SocketAddr) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_payonce"))
+            .arg("serve")
+            .env("DATABASE_URL", database.url())
+            .env("PORT", "0")
+            .env("PAYONCE__LOG__FORMAT", "json")
+            .env("PAYONCE__GATEWAY__KIND", "http")
+            .env("PAYONCE__GATEWAY__HTTP__BASE_URL", format!("http://{gateway}/fake-gateway"))
+            .env("PAYONCE__GATEWAY__ATTEMPT_TIMEOUT", "1500ms")
+            .env("PAYONCE__GATEWAY__DEADLINE", "2s")
+            .env("PAYONCE__IDEMPOTENCY__LEASE", format!("{}ms", LEASE.as_millis()))
+            .env("PAYONCE__WORKERS__RECOVERY_INTERVAL", "300ms")
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        let mut lines = lines.map_while(Result::ok);
+        let address = lines
+            .find_map(|line| {
+                let line: Value = serde_json::from_str(&line).ok()?;
+                let is_serving = line.get("message")?.as_str()? == "serving";
+                is_serving.then(|| line.get("address")?.as_str()?.parse().ok())?
+            })
+            .expect("it says where it serves");
+        // A full pipe would stop the process.
+        std::thread::spawn(move || lines.for_each(drop));
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Self { child, address, client }
+    }
+
+    async fn started(database: &TestDatabase, gateway: SocketAddr) -> Self {
+        let instance = Self::start(database, gateway);
+        let ready = format!("http://{}/readyz", instance.address);
+        let is_ready = async || send(instance.client.get(&ready)).await.status == 200;
+        eventually("the instance is ready", is_ready).await;
+        instance
+    }
+
+    fn pay(&self, key: &str) -> impl Future<Output = Result<Answer, reqwest::Error>> + use<> {
+        let request = self
+            .client
+            .post(format!("http://{}/payments", self.address))
+            .header("Idempotency-Key", key)
+            .header("Prefer", "wait=15")
+            .header("Content-Type", "application/json")
+            .body(r#"{"amount":100}"#);
+        async move {
+            let response = request.send().await?;
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            Ok(Answer { status, headers, body: response.bytes().await?.to_vec() })
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("it has a pid"), signal).expect("it lives");
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // It may have been killed by its test.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+struct Scene {
+    gateway: Running,
+    store: Store,
+    one: Instance,
+    other: Instance,
+    _databases: (TestDatabase, TestDatabase),
+}
+
+impl Scene {
+    /// Two instances, and a gateway that takes long enough to be caught at it.
+    async fn set() -> Self {
+        let (own, shared) = (TestDatabase::sqlite(), TestDatabase::postgres());
+        let slow = [
+            ("PAYONCE__FAKE_GATEWAY__LATENCY_MIN", "700ms"),
+            ("PAYONCE__FAKE_GATEWAY__LATENCY_MAX", "800ms"),
+        ];
+        let gateway = Running::gateway(&own, &slow).await;
+        let one = Instance::started(&shared, gateway.address).await;
+        let other = Instance::started(&shared, gateway.address).await;
+        let database = settings(shared.url(), &[]).database;
+        let store = Store::new(&database).expect("the store is prepared");
+        Self { gateway, store, one, other, _databases: (own, shared) }
+    }
+
+    /// The states of all payments.
+    async fn payments(&self) -> Vec<PaymentStatus> {
+        let account = "default".parse().expect("valid");
+        let all = self.store.queries.list(&account, &PaymentFilter::default(), None, 100).await;
+        all.expect("the store answers").payments.iter().map(|payment| payment.status()).collect()
+    }
+
+    async fn begun(&self) {
+        eventually("a payment has begun", async || !self.payments().await.is_empty()).await;
+    }
+
+    async fn end(self) {
+        assert_eq!(self.gateway.live_charges().await, 1);
+        assert_eq!(self.payments().await, [PaymentStatus::Completed]);
+        self.store.schema.close();
+        drop((self.one, self.other));
+        assert!(self.gateway.stop().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_duplicate_at_another_instance_waits_and_gets_the_same_bytes() {
+    let scene = Scene::set().await;
+    let first = tokio::spawn(scene.one.pay("k"));
+    scene.begun().await;
+    let second = scene.other.pay("k").await.expect("an answer");
+    let first = first.await.expect("it ends").expect("an answer");
+    assert_eq!((first.status, second.status), (201, 201));
+    assert_eq!(first.header("idempotent-replayed"), "false");
+    assert_eq!(second.header("idempotent-replayed"), "true");
+    assert_eq!(first.body, second.body);
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_instances_payment_is_answered_by_another_with_one_charge() {
+    let mut scene = Scene::set().await;
+    let lost = tokio::spawn(scene.one.pay("k"));
+    scene.begun().await;
+    scene.one.child.kill().expect("it lives");
+    assert!(lost.await.expect("it ends").is_err());
+    let answer = scene.other.pay("k").await.expect("an answer");
+    assert_eq!(answer.status, 201);
+    let again = scene.other.pay("k").await.expect("an answer");
+    assert_eq!((again.status, &again.body), (201, &answer.body));
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_instances_payment_is_finished_although_nobody_asks_again() {
+    let mut scene = Scene::set().await;
+    let lost = tokio::spawn(scene.one.pay("k"));
+    scene.begun().await;
+    scene.one.child.kill().expect("it lives");
+    assert!(lost.await.expect("it ends").is_err());
+    let is_final = async || scene.payments().await == [PaymentStatus::Completed];
+    eventually("recovery has finished it", is_final).await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_paused_for_twice_its_lease_changes_nothing() {
+    let scene = Scene::set().await;
+    let paused = tokio::spawn(scene.one.pay("k"));
+    scene.begun().await;
+    scene.one.signal(Signal::STOP);
+    let since = Instant::now();
+    let meanwhile = scene.other.pay("k").await.expect("an answer");
+    assert_eq!(meanwhile.status, 201);
+    // The pause is the fault, and has its length.
+    tokio::time::sleep((LEASE * 2).saturating_sub(since.elapsed())).await;
+    scene.one.signal(Signal::CONT);
+    let late = paused.await.expect("it ends").expect("an answer");
+    assert_eq!((late.status, &late.body), (201, &meanwhile.body));
+    assert_eq!(late.header("idempotent-replayed"), "true", "its own settle came too late");
+    scene.end().await;
+}
