@@ -26,18 +26,10 @@ struct Instance {
 }
 
 impl Instance {
-    fn start(database: &TestDatabase, gateway: SocketAddr) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_payonce"))
+    fn start(database: &TestDatabase, gateway: SocketAddr, more: &[(&str, &str)]) -> Self {
+        let mut child = binary(database, gateway)
             .arg("serve")
-            .env("DATABASE_URL", database.url())
-            .env("PORT", "0")
-            .env("PAYONCE__LOG__FORMAT", "json")
-            .env("PAYONCE__GATEWAY__KIND", "http")
-            .env("PAYONCE__GATEWAY__HTTP__BASE_URL", format!("http://{gateway}/fake-gateway"))
-            .env("PAYONCE__GATEWAY__ATTEMPT_TIMEOUT", "1500ms")
-            .env("PAYONCE__GATEWAY__DEADLINE", "2s")
-            .env("PAYONCE__IDEMPOTENCY__LEASE", format!("{}ms", LEASE.as_millis()))
-            .env("PAYONCE__WORKERS__RECOVERY_INTERVAL", "300ms")
+            .envs(more.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
@@ -56,12 +48,30 @@ impl Instance {
         Self { child, address, client }
     }
 
-    async fn started(database: &TestDatabase, gateway: SocketAddr) -> Self {
-        let instance = Self::start(database, gateway);
+    async fn started(database: &TestDatabase, gateway: SocketAddr, more: &[(&str, &str)]) -> Self {
+        let instance = Self::start(database, gateway, more);
         let ready = format!("http://{}/readyz", instance.address);
         let is_ready = async || send(instance.client.get(&ready)).await.status == 200;
         eventually("the instance is ready", is_ready).await;
         instance
+    }
+
+    /// Asks to be answered at once and paid later.
+    async fn accept(&self, key: &str) -> Answer {
+        let request = self
+            .client
+            .post(format!("http://{}/payments", self.address))
+            .header("Idempotency-Key", key)
+            .header("Prefer", "respond-async")
+            .header("Content-Type", "application/json")
+            .body(r#"{"amount":100}"#);
+        send(request).await
+    }
+
+    /// The state of the payment at that path.
+    async fn status(&self, location: &str) -> String {
+        let payment = send(self.client.get(format!("http://{}{location}", self.address))).await;
+        payment.json()["status"].as_str().expect("it has a status").to_owned()
     }
 
     fn pay(&self, key: &str) -> impl Future<Output = Result<Answer, reqwest::Error>> + use<> {
@@ -93,6 +103,22 @@ impl Drop for Instance {
     }
 }
 
+/// The binary, told where its database and its gateway are.
+fn binary(database: &TestDatabase, gateway: SocketAddr) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_payonce"));
+    command
+        .env("DATABASE_URL", database.url())
+        .env("PORT", "0")
+        .env("PAYONCE__LOG__FORMAT", "json")
+        .env("PAYONCE__GATEWAY__KIND", "http")
+        .env("PAYONCE__GATEWAY__HTTP__BASE_URL", format!("http://{gateway}/fake-gateway"))
+        .env("PAYONCE__GATEWAY__ATTEMPT_TIMEOUT", "1500ms")
+        .env("PAYONCE__GATEWAY__DEADLINE", "2s")
+        .env("PAYONCE__IDEMPOTENCY__LEASE", format!("{}ms", LEASE.as_millis()))
+        .env("PAYONCE__WORKERS__RECOVERY_INTERVAL", "300ms");
+    command
+}
+
 struct Scene {
     gateway: Running,
     store: Store,
@@ -110,8 +136,8 @@ impl Scene {
             ("PAYONCE__FAKE_GATEWAY__LATENCY_MAX", "800ms"),
         ];
         let gateway = Running::gateway(&own, &slow).await;
-        let one = Instance::started(&shared, gateway.address).await;
-        let other = Instance::started(&shared, gateway.address).await;
+        let one = Instance::started(&shared, gateway.address, &[]).await;
+        let other = Instance::started(&shared, gateway.address, &[]).await;
         let database = settings(shared.url(), &[]).database;
         let store = Store::new(&database).expect("the store is prepared");
         Self { gateway, store, one, other, _databases: (own, shared) }
@@ -193,4 +219,61 @@ async fn an_instance_paused_for_twice_its_lease_changes_nothing() {
     assert_eq!((late.status, &late.body), (201, &meanwhile.body));
     assert_eq!(late.header("idempotent-replayed"), "true", "its own settle came too late");
     scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_payment_is_paid_later_and_its_key_then_replays() {
+    for database in [TestDatabase::postgres(), TestDatabase::sqlite()] {
+        let own = TestDatabase::sqlite();
+        let gateway = Running::gateway(&own, &[]).await;
+        let instance = Instance::started(&database, gateway.address, &[]).await;
+        let accepted = instance.accept("k").await;
+        assert_eq!(accepted.status, 202);
+        assert_eq!(accepted.header("preference-applied"), "respond-async");
+        assert!(accepted.headers.contains_key("retry-after"));
+        let location = accepted.header("location");
+        let is_paid = async || instance.status(location).await == "COMPLETED";
+        eventually("the worker has paid", is_paid).await;
+        let replay = instance.pay("k").await.expect("an answer");
+        assert_eq!((replay.status, replay.header("idempotent-replayed")), (201, "true"));
+        assert_eq!(gateway.live_charges().await, 1);
+        drop(instance);
+        assert!(gateway.stop().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stays_unknown_needs_review_until_an_operator_settles_it() {
+    for database in [TestDatabase::postgres(), TestDatabase::sqlite()] {
+        let own = TestDatabase::sqlite();
+        let gone = Running::gateway(&own, &[]).await;
+        let closed = gone.address;
+        assert!(gone.stop().await);
+        let soon = [("PAYONCE__WORKERS__REVIEW_AFTER", "500ms")];
+        let instance = Instance::started(&database, closed, &soon).await;
+        let accepted = instance.accept("k").await;
+        let location = accepted.header("location").to_owned();
+        let is_in_review = async || instance.status(&location).await == "NEEDS_REVIEW";
+        eventually("it needs review", is_in_review).await;
+        let repeat = instance.pay("k").await.expect("an answer");
+        assert_eq!((repeat.status, &repeat.json()["status"]), (202, &"NEEDS_REVIEW".into()));
+
+        let id = location.rsplit('/').next().expect("it ends with the id");
+        let resolve = |more: &[&str]| {
+            let by =
+                ["payments", "resolve", id, "--failed", "--operator", "Ada", "--reason", "seen"];
+            binary(&database, closed).args(by).args(more).output().expect("the binary runs")
+        };
+        let unconfirmed = resolve(&[]);
+        assert_eq!(unconfirmed.status.code(), Some(1), "a void needs the gateway");
+        assert_eq!(instance.status(&location).await, "NEEDS_REVIEW");
+        assert!(resolve(&["--without-void"]).status.success());
+        assert_eq!(instance.status(&location).await, "FAILED");
+        let settled = instance.pay("k").await.expect("an answer");
+        assert_eq!((settled.status, settled.header("idempotent-replayed")), (502, "true"));
+        let events = format!("http://{}{location}/events", instance.address);
+        let events = send(instance.client.get(events)).await;
+        let events = String::from_utf8(events.body).expect("it is text");
+        assert!(events.contains("Ada: seen") && events.contains("overridden"), "{events}");
+    }
 }
