@@ -17,7 +17,7 @@ use crate::store::rows::{EventRow, FinalState, PaymentRow, RecordRow};
 use crate::store::schema::{
     gateway_charges, idempotency_records, payment_events, payments, pinned_settings,
 };
-use crate::store::transactions::{Statements, shared_statements};
+use crate::store::statements::{Statements, shared_statements};
 use crate::store::values::{Instant, SqlTime, SqlUuid};
 
 impl Statements for SqliteConnection {
@@ -25,38 +25,6 @@ impl Statements for SqliteConnection {
     #[expect(clippy::disallowed_methods, reason = "this is the store's own clock")]
     fn now(&mut self) -> QueryResult<OffsetDateTime> {
         Ok(SqlTime::truncated(OffsetDateTime::now_utc()).0)
-    }
-
-    /// The transaction holds the only write lock already.
-    fn lock_record(&mut self, id: &RecordId) -> QueryResult<Option<RecordRow>> {
-        idempotency_records::table
-            .find((id.account.as_str(), id.space.as_str(), id.key.as_str()))
-            .select(RecordRow::as_select())
-            .first(self)
-            .optional()
-    }
-
-    fn lock_due_records(&mut self, call: &TakeDue, now: SqlTime) -> QueryResult<Vec<RecordRow>> {
-        // No gateway's kind is empty.
-        let nobody = GatewayIdentity::default();
-        let gateway = call.gateway.as_ref().unwrap_or(&nobody);
-        let ours = payments::gateway_kind
-            .eq(gateway.kind.as_str())
-            .and(payments::gateway_base_url.eq(gateway.base_url.as_str()))
-            .and(payments::gateway_account.eq(gateway.account.as_str()));
-        let long_ago = SqlTime::truncated(now.0 - call.review_after);
-        idempotency_records::table
-            .inner_join(
-                payments::table.on(payments::account_id
-                    .eq(idempotency_records::account_id)
-                    .and(payments::id.eq(idempotency_records::payment_id))),
-            )
-            .filter(idempotency_records::due_at.le(now))
-            .filter(ours.or(payments::created_at.le(long_ago)))
-            .order(idempotency_records::due_at)
-            .limit(call.limit.into())
-            .select(RecordRow::as_select())
-            .load(self)
     }
 
     fn purge_expired(&mut self, now: SqlTime, limit: u32) -> QueryResult<usize> {
@@ -97,7 +65,8 @@ impl Statements for SqliteConnection {
         })
     }
 
-    shared_statements!();
+    // The transaction holds the only write lock already.
+    shared_statements!(lock: [], lock_free: []);
 }
 
 impl Queries for SqliteConnection {

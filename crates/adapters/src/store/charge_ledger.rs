@@ -15,7 +15,7 @@ use super::connections::Connections;
 use super::error::StoreError;
 use super::schema::gateway_charges;
 use super::sql_store::SqlStore;
-use super::transactions::Statements;
+use super::statements::Statements;
 use super::values::{SqlTime, SqlUuid};
 
 /// A row of `gateway_charges`.

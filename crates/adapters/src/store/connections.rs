@@ -8,7 +8,7 @@ use super::StoreOptions;
 use super::charge_ledger::LedgerStatements;
 use super::error::StoreError;
 use super::queries::Queries;
-use super::transactions::Statements;
+use super::statements::Statements;
 use crate::migrations::Migrate;
 
 /// The connections of one store. Work runs to its end even when its caller is dropped.

@@ -12,6 +12,7 @@ pub mod queries;
 pub mod rows;
 pub mod schema;
 pub mod sql_store;
+pub mod statements;
 pub mod transactions;
 pub mod values;
 

@@ -15,7 +15,8 @@ use super::StoreOptions;
 use super::connections::Connections;
 use super::error::StoreError;
 use super::queries::{ListCall, Queries};
-use super::transactions::{self, Statements};
+use super::statements::Statements;
+use super::transactions;
 use crate::migrations::{Migrate, MigrationState};
 
 /// Payments and keys in a SQL database.

@@ -4,8 +4,6 @@
 //! does not matter whether a call runs in a transaction of its own or among others. Lock order
 //! everywhere: idempotency record, payment, events.
 
-use diesel::QueryResult;
-use payonce_domain::account::AccountId;
 use payonce_domain::idempotency::{
     Claim, ClaimTerms, Fence, Generation, IdempotencyRecord, RecordId, RecordState,
     differing_fields,
@@ -19,67 +17,8 @@ use time::OffsetDateTime;
 
 use super::error::StoreError;
 use super::rows::{EventRow, FinalState, PaymentRow, RecordRow};
+use super::statements::Statements;
 use super::values::SqlTime;
-
-/// The statements that the transactions are made of, on an open transaction of one store.
-pub trait Statements {
-    /// The store's clock.
-    fn now(&mut self) -> QueryResult<OffsetDateTime>;
-
-    /// Inserts a record; false when its key is there already. Waits for a racing insert.
-    fn insert_record_if_absent(&mut self, row: &RecordRow) -> QueryResult<bool>;
-
-    /// Reads a record and keeps every other transaction from deciding about it.
-    fn lock_record(&mut self, id: &RecordId) -> QueryResult<Option<RecordRow>>;
-
-    /// Writes a locked record back.
-    fn save_record(&mut self, row: &RecordRow) -> QueryResult<usize>;
-
-    /// Inserts a payment; 0 when its id or its key's generation is taken.
-    fn insert_payment(&mut self, row: &PaymentRow) -> QueryResult<usize>;
-
-    /// Reads a payment.
-    fn payment(&mut self, account: &AccountId, id: PaymentId) -> QueryResult<Option<PaymentRow>>;
-
-    /// Counts a send, and notes when the first one was made.
-    fn note_send(
-        &mut self,
-        renewal: &LeaseRenewal,
-        attempts: i32,
-        now: SqlTime,
-    ) -> QueryResult<usize>;
-
-    /// Shuts the one-way door, unless it is shut already.
-    fn note_void_intention(&mut self, renewal: &LeaseRenewal, now: SqlTime) -> QueryResult<usize>;
-
-    /// Reads records that are due, oldest first, and keeps others from deciding about them; passes
-    /// over those that somebody else holds.
-    fn lock_due_records(&mut self, call: &TakeDue, now: SqlTime) -> QueryResult<Vec<RecordRow>>;
-
-    /// Marks a payment under way as one that an operator decides.
-    fn send_to_review(&mut self, account: &AccountId, id: PaymentId) -> QueryResult<usize>;
-
-    /// Gives an unsettled payment its final state; touches no other.
-    fn finish_payment(&mut self, payment: &Payment, end: &FinalState) -> QueryResult<usize>;
-
-    /// Tells other instances, once this transaction commits, that somebody gave the payment up.
-    fn announce(&mut self, payment: PaymentId) -> QueryResult<()>;
-
-    /// The payment of a key's newest generation.
-    fn newest_payment(&mut self, id: &RecordId) -> QueryResult<Option<PaymentRow>>;
-
-    /// Drops up to `limit` stored answers that have expired.
-    fn purge_expired(&mut self, now: SqlTime, limit: u32) -> QueryResult<usize>;
-
-    /// Forgets up to `limit` purged keys whose answers were stored by then.
-    fn forget_purged(&mut self, settled_until: SqlTime, limit: u32) -> QueryResult<usize>;
-
-    /// Stores a check value if there is none, and reads the one that is there.
-    fn pin_setting(&mut self, name: &str, check_value: &str) -> QueryResult<String>;
-
-    /// Appends to the timeline; what is there already stays.
-    fn insert_events(&mut self, rows: &[EventRow]) -> QueryResult<usize>;
-}
 
 /// Inserts the key if it is absent, together with its payment; else lets the record decide.
 pub fn open(store: &mut impl Statements, call: &OpenPayment) -> Result<Opened, StoreError> {
@@ -367,102 +306,3 @@ fn owned(payment: Payment, record: &IdempotencyRecord, by: OwnedBy, now: OffsetD
         now,
     }))
 }
-
-/// The statements that both stores spell alike; a store adds its clock and its lock.
-macro_rules! shared_statements {
-    () => {
-        fn insert_record_if_absent(&mut self, row: &RecordRow) -> QueryResult<bool> {
-            let inserted = diesel::insert_into(idempotency_records::table)
-                .values(row)
-                .on_conflict_do_nothing()
-                .execute(self)?;
-            Ok(inserted == 1)
-        }
-
-        fn save_record(&mut self, row: &RecordRow) -> QueryResult<usize> {
-            diesel::update(idempotency_records::table.find(row.key())).set(row).execute(self)
-        }
-
-        fn pin_setting(&mut self, name: &str, check_value: &str) -> QueryResult<String> {
-            let pin =
-                (pinned_settings::name.eq(name), pinned_settings::check_value.eq(check_value));
-            diesel::insert_into(pinned_settings::table)
-                .values(pin)
-                .on_conflict_do_nothing()
-                .execute(self)?;
-            let pinned = pinned_settings::table.find(name);
-            pinned.select(pinned_settings::check_value).first(self)
-        }
-
-        fn insert_payment(&mut self, row: &PaymentRow) -> QueryResult<usize> {
-            diesel::insert_into(payments::table).values(row).on_conflict_do_nothing().execute(self)
-        }
-
-        fn newest_payment(&mut self, id: &RecordId) -> QueryResult<Option<PaymentRow>> {
-            payments::table
-                .filter(payments::account_id.eq(id.account.as_str()))
-                .filter(payments::key_space.eq(id.space.as_str()))
-                .filter(payments::key.eq(id.key.as_str()))
-                .order(payments::generation.desc())
-                .select(PaymentRow::as_select())
-                .first(self)
-                .optional()
-        }
-
-        fn payment(
-            &mut self,
-            account: &AccountId,
-            id: PaymentId,
-        ) -> QueryResult<Option<PaymentRow>> {
-            payments::table
-                .find((account.as_str(), SqlUuid(id.0)))
-                .select(PaymentRow::as_select())
-                .first(self)
-                .optional()
-        }
-
-        fn note_send(
-            &mut self,
-            renewal: &LeaseRenewal,
-            attempts: i32,
-            now: SqlTime,
-        ) -> QueryResult<usize> {
-            let key = (renewal.record.account.as_str(), SqlUuid(renewal.payment.0));
-            let first_sent_at = payments::first_sent_at;
-            let sent = payments::table.find(key);
-            // A void alone is no send of a charge.
-            let first =
-                sent.filter(first_sent_at.is_null()).filter(payments::attempts.lt(attempts));
-            diesel::update(first)
-                .set((payments::attempts.eq(attempts), first_sent_at.eq(now)))
-                .execute(self)?;
-            diesel::update(sent).set(payments::attempts.eq(attempts)).execute(self)
-        }
-
-        fn note_void_intention(
-            &mut self,
-            renewal: &LeaseRenewal,
-            now: SqlTime,
-        ) -> QueryResult<usize> {
-            let key = (renewal.record.account.as_str(), SqlUuid(renewal.payment.0));
-            let open_door = payments::table.find(key).filter(payments::void_intended_at.is_null());
-            diesel::update(open_door).set(payments::void_intended_at.eq(now)).execute(self)
-        }
-
-        fn send_to_review(&mut self, account: &AccountId, id: PaymentId) -> QueryResult<usize> {
-            let under_way = payments::table
-                .find((account.as_str(), SqlUuid(id.0)))
-                .filter(payments::status.eq("PROCESSING"));
-            diesel::update(under_way).set(payments::status.eq("NEEDS_REVIEW")).execute(self)
-        }
-
-        fn finish_payment(&mut self, payment: &Payment, end: &FinalState) -> QueryResult<usize> {
-            let key = (payment.record.account.as_str(), SqlUuid(payment.id.0));
-            let unsettled = payments::table
-                .find(key)
-                .filter(payments::status.eq_any(["PROCESSING", "NEEDS_REVIEW"]));
-            diesel::update(unsettled).set(end).execute(self)
-        }
-    };
-}
-pub(crate) use shared_statements;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::CONTENT_ENCODING;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::{HttpMessage, HttpRequest, web};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::problem::{Code, Problem};
+use super::unread;
 
 /// What a body may cost.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +25,18 @@ impl BodyLimits {
         &self,
         request: &HttpRequest,
         mut payload: web::Payload,
+    ) -> Result<Vec<u8>, Problem> {
+        let body = self.read(request, &mut payload).await;
+        if body.is_err() {
+            unread::hold(request, payload.into_inner());
+        }
+        body
+    }
+
+    async fn read(
+        &self,
+        request: &HttpRequest,
+        payload: &mut web::Payload,
     ) -> Result<Vec<u8>, Problem> {
         check_media_type(request)?;
         let too_large = || {
@@ -60,13 +73,16 @@ impl BodyLimits {
 
 fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
     let refused = || Problem::new(Code::UnsupportedMediaType).closing_connection();
+    if request.headers().get_all(CONTENT_TYPE).count() > 1 {
+        return Err(refused());
+    }
     let media_type = request.mime_type().ok().flatten().ok_or_else(refused)?;
     let is_json = media_type.type_() == mime::APPLICATION
         && (media_type.subtype() == mime::JSON || media_type.suffix() == Some(mime::JSON));
     let is_utf_8 = media_type.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8);
     let is_plain = request
         .headers()
-        .get(CONTENT_ENCODING)
-        .is_none_or(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+        .get_all(CONTENT_ENCODING)
+        .all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
     if is_json && is_utf_8 && is_plain { Ok(()) } else { Err(refused()) }
 }

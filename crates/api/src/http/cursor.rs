@@ -18,7 +18,9 @@ pub fn encode(cursor: PageCursor) -> String {
 pub fn decode(text: &str) -> Option<PageCursor> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let (micros, id) = bytes.split_first_chunk::<8>()?;
-    let nanos = i128::from(i64::from_be_bytes(*micros)) * 1_000;
+    // No payment was made before 1970.
+    let micros = u64::try_from(i64::from_be_bytes(*micros)).ok()?;
+    let nanos = i128::from(micros) * 1_000;
     Some(PageCursor {
         created_at: OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?,
         id: PaymentId(Uuid::from_slice(id).ok()?),

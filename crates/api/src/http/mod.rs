@@ -20,9 +20,10 @@ pub mod problem;
 mod query;
 mod request_scope;
 mod timestamp;
+mod unread;
 
 use actix_web::middleware::from_fn;
-use actix_web::web;
+use actix_web::{HttpRequest, HttpResponse, web};
 
 pub use answers::JsonAnswers;
 pub use body::BodyLimits;
@@ -63,14 +64,18 @@ fn is_keyed(method: &actix_web::http::Method, pattern: Option<&str>) -> bool {
 
 /// A path, with and without a slash at its end, that answers other methods by naming those it has.
 fn resource(path: &str, allow: &'static str) -> actix_web::Resource {
-    web::resource([path.to_owned(), format!("{path}/")]).default_service(web::to(
-        move || async move {
-            Err::<actix_web::HttpResponse, _>(Problem::new(Code::MethodNotAllowed).allow(allow))
-        },
-    ))
+    let other_method = move |request: HttpRequest, payload: web::Payload| async move {
+        unread::hold(&request, payload.into_inner());
+        Err::<HttpResponse, _>(Problem::new(Code::MethodNotAllowed).allow(allow))
+    };
+    web::resource([path.to_owned(), format!("{path}/")]).default_service(web::to(other_method))
 }
 
 /// Answers paths that there are none of.
-pub async fn no_such_route() -> Result<actix_web::HttpResponse, Problem> {
+pub async fn no_such_route(
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    unread::hold(&request, payload.into_inner());
     Err(Problem::new(Code::RouteNotFound))
 }

@@ -10,8 +10,8 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 use payonce_domain::account::{AccountId, RequestId};
 use uuid::Uuid;
 
-use super::is_keyed;
 use super::problem::{Code, Problem};
+use super::{is_keyed, unread};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -55,7 +55,7 @@ impl FromRequest for RequestScope {
 
 /// The outermost middleware.
 pub async fn in_request_scope(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let began = Instant::now();
@@ -64,13 +64,14 @@ pub async fn in_request_scope(
         Err(problem) => return Ok(request.error_response(problem)),
     };
     request.extensions_mut().insert(scope.clone());
+    unread::hold_if_unexpected(&mut request);
     let response = next.call(request).await?.map_into_boxed_body();
     let mut response = with_problem_body(response, &scope.request_id);
     if let Ok(id) = HeaderValue::from_str(scope.request_id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     log(&response, &scope, began);
-    Ok(response)
+    Ok(unread::hand_over(response))
 }
 
 fn with_problem_body(

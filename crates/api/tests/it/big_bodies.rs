@@ -133,3 +133,20 @@ pub async fn a_request_that_ends_too_early_executes_nothing(database: Arc<Databa
     }
     nothing_happened(&app).await;
 }
+
+pub async fn a_connection_whose_body_never_ends_is_closed(database: Arc<Database>) {
+    let app = TestApp::spawn(&database, &[IMPATIENT]).await;
+    let headers = [&HEADERS[..], &["Transfer-Encoding: chunked"]].concat();
+    for (head, status) in [
+        (("POST", "/v1/payments"), 408),
+        (("POST", "/nowhere"), 404),
+        (("GET", "/v1/payments"), 200),
+        (("POST", "/healthz"), 405),
+    ] {
+        let mut wire = app.connect().await;
+        let line = format!("{} {}", head.0, head.1);
+        wire.send(wire::request(&line, &headers, "1\r\n{\r\n")).await;
+        wire.answer().await.is(status);
+        wire.is_ended().await;
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -179,4 +181,22 @@ pub async fn a_payment_tells_its_history(database: Arc<Database>) {
     let before = events.clone();
     app.pay("k", BODY).await.is_repeat();
     assert_eq!(app.get(&path).await.json()["data"], json!(before), "a replay is no event");
+}
+
+pub async fn a_time_at_the_end_of_the_calendar_is_no_fault(database: Arc<Database>) {
+    let app = TestApp::spawn(&database, &[]).await;
+    for name in ["created_from", "created_to"] {
+        let answer = app.get(&format!("/v1/payments?{name}=9999-12-31T23:59:59-23:59")).await;
+        assert_eq!(answer.is_problem(400, "validation_failed")["errors"][0]["field"], name);
+    }
+}
+
+pub async fn a_forged_cursor_is_no_fault_of_the_service(database: Arc<Database>) {
+    let app = TestApp::spawn(&database, &[]).await;
+    for micros in [-377_673_601_536_000_000_i64, -213_640_565_040_000_000, -1, i64::MAX] {
+        let bytes = [&micros.to_be_bytes()[..], Uuid::nil().as_bytes()].concat();
+        let cursor = URL_SAFE_NO_PAD.encode(bytes);
+        let answer = app.get(&format!("/v1/payments?cursor={cursor}")).await;
+        answer.is_problem(400, "validation_failed");
+    }
 }

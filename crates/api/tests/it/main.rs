@@ -98,6 +98,7 @@ promises! {
         a_stalled_body_is_refused_in_time,
         a_body_that_trickles_is_refused_in_time,
         a_request_that_ends_too_early_executes_nothing,
+        a_connection_whose_body_never_ends_is_closed,
     }
     concurrency {
         fifty_requests_with_one_fresh_key_pay_once,
@@ -120,6 +121,8 @@ promises! {
         a_request_that_takes_too_long_is_told_so_and_goes_on,
     }
     lists {
+        a_time_at_the_end_of_the_calendar_is_no_fault,
+        a_forged_cursor_is_no_fault_of_the_service,
         an_empty_list_has_the_documented_form,
         pages_run_from_the_newest_to_the_oldest,
         each_filter_selects,

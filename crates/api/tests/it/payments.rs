@@ -97,6 +97,7 @@ pub async fn a_path_answers_with_and_without_its_trailing_slash(database: Arc<Da
         "/v1/payments".to_owned(),
         format!("/v1/payments/{id}"),
         format!("/v1/payments/{id}/events"),
+        "/v1/idempotency-keys/k".to_owned(),
         "/healthz".to_owned(),
         "/readyz".to_owned(),
     ] {

@@ -1,6 +1,6 @@
 //! `GET /v1/idempotency-keys/{key}`.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use payonce_domain::idempotency::{IdempotencyKey, KeySpace, RecordId, RecordState};
 use payonce_domain::ports::KnownKey;
 use serde::Serialize;
@@ -47,12 +47,18 @@ impl<'a> From<&'a KnownKey> for KeyView<'a> {
 
 /// The key's state and payment; its stored answer is not shown here.
 pub async fn get(
+    request: HttpRequest,
     key: web::Path<String>,
     scope: RequestScope,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
     let not_seen = || Problem::new(Code::IdempotencyKeyNotFound);
-    let key = IdempotencyKey::from_body(&key).map_err(|_no_key| not_seen())?;
+    // A slash of the path's own end; one that belongs to the key is sent as %2F.
+    let key = match request.path().ends_with('/') {
+        true => key.strip_suffix('/').unwrap_or(&key),
+        false => key.as_str(),
+    };
+    let key = IdempotencyKey::from_body(key).map_err(|_no_key| not_seen())?;
     let record = RecordId { account: scope.account, space: KeySpace::Key, key };
     let known = api.keys.find(&record).await?.ok_or_else(not_seen)?;
     Ok(HttpResponse::Ok().json(KeyView::from(&known)))
