@@ -182,6 +182,7 @@ impl Service {
             tasks: tasks.clone(),
             runtime: Handle::current(),
             bell,
+            running: Arc::default(),
             terms: CreateTerms {
                 key_secret: GatewayKeySecret::new(
                     settings.gateway.key_secret.expose_secret().as_bytes(),

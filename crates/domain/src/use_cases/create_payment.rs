@@ -12,12 +12,12 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::{Paid, PayPayment, Waiters};
+use super::{Paid, PayPayment, RunningPayments, Waiters};
 use crate::account::RequestId;
 use crate::gateway::GatewayKeySecret;
 use crate::idempotency::{AfterExpiry, RecordId, SettledAnswer};
 use crate::payment::{Payment, PaymentId, PaymentRequest};
-use crate::ports::{IdempotencyRepository, OpenPayment, Opened, RepositoryError};
+use crate::ports::{IdempotencyRepository, OpenPayment, Opened, Owned, RepositoryError};
 use crate::use_cases::pay::PayError;
 
 /// What the service grants to every request.
@@ -37,6 +37,8 @@ pub struct CreatePayment {
     pub keys: Arc<dyn IdempotencyRepository>,
     /// Duplicates in this process.
     pub waiters: Arc<Waiters>,
+    /// What this process is paying: its duplicates wait without asking the store.
+    pub running: Arc<RunningPayments>,
     /// Tasks that a shutdown waits for.
     pub tasks: TaskTracker,
     /// Where they run: a runtime that outlives the threads that serve HTTP.
@@ -138,9 +140,12 @@ impl CreatePayment {
         let mut polls = polls();
         let mut waiting = None;
         loop {
-            let (payment, lease_left) = match self.start(open.clone()).await? {
-                Started::Done(outcome) => return Ok(outcome),
-                Started::InUse { payment, lease_left } => (payment, lease_left),
+            let (payment, lease_left) = match self.running.find(&open) {
+                Some(payment) => (payment, self.pay.terms.lease),
+                None => match self.start(open.clone()).await? {
+                    Started::Done(outcome) => return Ok(outcome),
+                    Started::InUse { payment, lease_left } => (payment, lease_left),
+                },
             };
             // This request has seen the key unexpired: if it expires meanwhile, it is not reused.
             open.after_expiry = AfterExpiry::Refuse;
@@ -201,12 +206,17 @@ impl CreatePayment {
         task.await.map_err(CreatePaymentError::Interrupted)?
     }
 
+    async fn pay_here(&self, open: &OpenPayment, owned: Owned, leased_at: Duration) -> Paid {
+        let _running = self.running.enter(open, owned.payment.id);
+        self.pay.execute(owned, leased_at).await
+    }
+
     async fn open_and_pay(&self, mut open: OpenPayment) -> Result<Started, CreatePaymentError> {
         loop {
             let leased_at = self.pay.clock.elapsed();
             let opened = self.pay.repository.open(open.clone()).await;
             let outcome = match opened.map_err(CreatePaymentError::Store)? {
-                Opened::Owned(owned) => match self.pay.execute(*owned, leased_at).await {
+                Opened::Owned(owned) => match self.pay_here(&open, *owned, leased_at).await {
                     Paid::Settled(answer) => {
                         CreatePaymentOutcome::Settled { answer, is_replay: false }
                     }

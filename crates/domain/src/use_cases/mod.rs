@@ -7,6 +7,7 @@ pub(crate) mod fixtures;
 mod pay;
 mod recover_payments;
 mod resolve_payment;
+mod running;
 mod waiting;
 
 pub use create_payment::{
@@ -15,4 +16,5 @@ pub use create_payment::{
 pub use pay::{Paid, PayError, PayPayment, PayTerms, RecoveryTerms};
 pub use recover_payments::{RecoverPayments, Recovered};
 pub use resolve_payment::{Decision, Resolution, ResolveError, ResolvePayment, Resolved};
+pub use running::RunningPayments;
 pub use waiting::{Waiters, Waiting};

@@ -38,6 +38,7 @@ fn opens(
         tasks: TaskTracker::new(),
         runtime: tokio::runtime::Handle::current(),
         bell: Arc::default(),
+        running: Arc::default(),
         keys: Arc::new(crate::ports::MockIdempotencyRepository::new()),
         terms: CreateTerms {
             key_secret: GatewayKeySecret::new(b"secret"),
