@@ -169,6 +169,7 @@ impl Random for LongestPauses {
 pub(crate) struct SlowGateway {
     pub(crate) answers: MockPaymentGateway,
     pub(crate) takes: Duration,
+    pub(crate) is_away: bool,
 }
 
 #[async_trait]
@@ -178,7 +179,7 @@ impl PaymentGateway for SlowGateway {
     }
 
     fn is_available(&self) -> bool {
-        true
+        !self.is_away
     }
 
     fn charge_request(&self, id: PaymentId, request: &PaymentRequest) -> Vec<u8> {
@@ -236,6 +237,8 @@ pub(crate) struct Story {
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) answer_takes: Duration,
     pub(crate) asleep_before_paying: Duration,
+    /// Whether calls to the gateway are held back.
+    pub(crate) is_gateway_away: bool,
 }
 
 impl Story {
@@ -249,6 +252,7 @@ impl Story {
             waiters: Waiters::new(10),
             answer_takes: Duration::ZERO,
             asleep_before_paying: Duration::ZERO,
+            is_gateway_away: false,
         }
     }
 
@@ -363,7 +367,11 @@ impl Story {
     pub(crate) fn pay(self) -> PayPayment {
         PayPayment {
             repository: Arc::new(self.repository),
-            gateway: Arc::new(SlowGateway { answers: self.gateway, takes: self.answer_takes }),
+            gateway: Arc::new(SlowGateway {
+                answers: self.gateway,
+                takes: self.answer_takes,
+                is_away: self.is_gateway_away,
+            }),
             format: Arc::new(format()),
             clock: self.clock,
             random: Arc::new(LongestPauses),

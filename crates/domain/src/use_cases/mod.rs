@@ -4,6 +4,8 @@ mod create_payment;
 pub mod fake_gateway;
 #[cfg(test)]
 pub(crate) mod fixtures;
+#[cfg(test)]
+mod gateway_away;
 mod pay;
 mod recover_payments;
 mod resolve_payment;

@@ -346,3 +346,44 @@ async fn a_panic_while_paying_is_an_error_and_not_a_hang() {
     assert!(matches!(error, CreatePaymentError::Interrupted(error) if error.is_panic()));
     until_idle(&create).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_duplicate_of_what_this_process_is_paying_does_not_ask_the_store() {
+    let (create, opens) = opens(untouched(), |_| panic!("the store is not to be asked"));
+    let payment = fixtures::payment().id;
+    let _paying = create.running.enter(&fixtures::open(), payment);
+    let at_once = create.execute(command(Duration::ZERO)).await;
+    assert!(matches!(at_once, Err(CreatePaymentError::InUse { .. })), "{at_once:?}");
+
+    let waiters = Arc::clone(&create.waiters);
+    let waiting =
+        tokio::spawn(async move { create.execute(command(Duration::from_secs(5))).await });
+    while waiters.waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    waiters.settled(payment, &Arc::new(fixtures::settled("paid")));
+    let woken = waiting.await.expect("it ends");
+    assert!(matches!(woken, Ok(CreatePaymentOutcome::Settled { is_replay: true, .. })));
+    assert!(lock(&opens).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_lost_its_fence_never_reuses_a_key_that_expired_meanwhile() {
+    let lost = || Ok(Settled::FenceLost);
+    let story =
+        Story::new().charge(ChargeOutcome::Approved(charged())).settle_with(move |_| lost());
+    let (create, opens) = opens(story, |number| match number {
+        1 => owned(),
+        _ => Ok(Opened::Expired { payment: fixtures::payment().id }),
+    });
+    let terms = CreateTerms {
+        key_secret: GatewayKeySecret::new(b"secret"),
+        after_expiry: AfterExpiry::Reuse,
+    };
+    let create = Arc::into_inner(create).expect("nobody else has it");
+    let create = Arc::new(CreatePayment { terms, ..create });
+    let expired = create.execute(command(Duration::ZERO)).await;
+    assert!(matches!(expired, Err(CreatePaymentError::Expired { .. })), "{expired:?}");
+    let asked: Vec<_> = lock(&opens).iter().map(|(_, open)| open.after_expiry).collect();
+    assert_eq!(asked, [AfterExpiry::Reuse, AfterExpiry::Refuse]);
+}
