@@ -11,6 +11,8 @@ use crate::use_cases::fixtures::{
     self, LEASE, Story, TERMS, Told, charged, decline, lock, unavailable,
 };
 
+mod window;
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 impl Story {
@@ -345,24 +347,6 @@ async fn a_take_over_of_an_intended_void_only_voids() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_take_over_outside_the_dedupe_window_only_looks_up() {
-    for (found, is_found) in [(not_found(), false), (LookUpOutcome::Approved(charged()), true)] {
-        let owned = taken_over(|payment| {
-            payment.first_sent_at = Some(payment.created_at - TERMS.dedupe_window);
-        });
-        let story = Story::new().look_up(found).never_charges().never_voids().never_renews();
-        let story = if is_found { story.settle() } else { story.never_settles().hand_over() };
-        let ended = story.of(owned).await;
-        if is_found {
-            assert!(ended.is_completed());
-        } else {
-            assert_eq!(ended.unfinished().0.attempts, 1);
-            assert_eq!(ended.told.kinds(), ["look_up", "handed_over"]);
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_payment_that_was_never_sent_is_sent_without_a_look_up_but_not_without_a_commit() {
     let owned = taken_over(|payment| {
         payment.attempts = 0;
@@ -455,31 +439,6 @@ async fn waiters_are_woken_with_the_stored_answer_and_not_before_it_is_stored() 
     let mut waiting = Arc::into_inner(waiting).expect("the mock is gone").into_inner();
     let woken = waiting.as_mut().expect("no panic").answer(Duration::ZERO).await;
     assert!(Arc::ptr_eq(&woken.expect("woken"), &paid));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_machine_that_sleeps_past_the_dedupe_window_between_two_attempts_sends_no_more() {
-    let story = Story::new();
-    let (clock, window) = (Arc::clone(&story.clock), TERMS.dedupe_window);
-    let fresh = story.charge_with(move || {
-        clock.jump(window);
-        unknown()
-    });
-    let ended = fresh.hand_over().never_settles().of_fresh().await;
-    assert_eq!(ended.told.charges.len(), 1);
-
-    let story = Story::new();
-    let clock = Arc::clone(&story.clock);
-    let queued = story.renew().charge_with(move || {
-        clock.jump(window);
-        unknown()
-    });
-    let never_sent = taken_over(|payment| {
-        payment.attempts = 0;
-        payment.first_sent_at = None;
-    });
-    let ended = queued.hand_over().never_settles().of(never_sent).await;
-    assert_eq!(ended.told.charges.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
