@@ -57,11 +57,6 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/readyz", "GET").route(web::get().to(health::ready)));
 }
 
-/// Whether a route takes an idempotency key, so that its errors say whether a new key is safe.
-fn is_keyed(method: &actix_web::http::Method, pattern: Option<&str>) -> bool {
-    method == actix_web::http::Method::POST && matches!(pattern, Some("/v1/payments" | "/payments"))
-}
-
 /// A path, with and without a slash at its end, that answers other methods by naming those it has.
 fn resource(path: &str, allow: &'static str) -> actix_web::Resource {
     let other_method = move |request: HttpRequest, payload: web::Payload| async move {

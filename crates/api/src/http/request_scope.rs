@@ -4,14 +4,15 @@ use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 use payonce_domain::account::{AccountId, RequestId};
 use uuid::Uuid;
 
-use super::problem::{Code, Problem};
-use super::{is_keyed, unread};
+use super::problem::{Code, Problem, Shape};
+use super::unread;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -79,8 +80,8 @@ fn with_problem_body(
     request_id: &RequestId,
 ) -> ServiceResponse<BoxBody> {
     let request = response.request();
-    let is_keyed = is_keyed(request.method(), request.match_pattern().as_deref());
-    let safe_new_key = is_keyed.then_some(false);
+    let is_post = request.method() == Method::POST;
+    let shape = Shape::of_route(is_post, request.match_pattern().as_deref());
     let Some(error) = response.response().error() else {
         return response;
     };
@@ -89,15 +90,15 @@ fn with_problem_body(
             if let Some(cause) = problem.cause_chain() {
                 tracing::error!(request_id = request_id.as_str(), cause, "{problem}");
             }
-            problem.response(request_id, safe_new_key)
+            shape.spell(problem, request_id)
         }
         None if error.as_response_error().status_code().is_server_error() => {
             tracing::error!(request_id = request_id.as_str(), cause = %error, "internal error");
-            Problem::new(Code::InternalError).response(request_id, safe_new_key)
+            shape.spell(&Problem::new(Code::InternalError), request_id)
         }
         None => {
             let problem = Problem::new(Code::MalformedBody).detail(error.to_string());
-            problem.response(request_id, safe_new_key)
+            shape.spell(&problem, request_id)
         }
     };
     response.into_response(body)

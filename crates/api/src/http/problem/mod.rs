@@ -4,6 +4,7 @@
 
 mod code;
 mod from_use_cases;
+mod shape;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,6 +19,7 @@ use payonce_domain::ports::BoxedError;
 use serde::Serialize;
 
 pub use code::Code;
+pub use shape::Shape;
 
 /// The media type of every problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -213,15 +215,9 @@ impl Problem {
         serde_json::to_vec(&body).unwrap_or_default()
     }
 
-    /// The answer, for a request of the given id.
-    pub fn response(&self, request_id: &RequestId, safe_new_key: Option<bool>) -> HttpResponse {
-        self.head().body(self.body(request_id, safe_new_key))
-    }
-
     /// Status and headers.
     fn head(&self) -> HttpResponseBuilder {
         let mut response = HttpResponse::build(self.0.code.status());
-        response.content_type(CONTENT_TYPE);
         response.insert_header((header::CACHE_CONTROL, "no-store"));
         if let Some(wait) = self.0.retry_after {
             response.insert_header((header::RETRY_AFTER, whole_seconds(wait).to_string()));
