@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use payonce_domain::money::Currency;
 use payonce_domain::ports::{IdempotencyRepository, PaymentQueries};
-use payonce_domain::use_cases::CreatePayment;
 use payonce_domain::use_cases::fake_gateway::FakeGateway;
+use payonce_domain::use_cases::{CreatePayment, StoreOpaqueOperation};
 
-use crate::http::BodyLimits;
+use crate::http::{BodyLimits, Preferences};
 
 /// Handed to every route.
 #[derive(Clone)]
 pub struct Api {
     /// Creates payments.
     pub create_payment: Arc<CreatePayment>,
+    /// Answers operations that move no money.
+    pub store_opaque: Arc<StoreOpaqueOperation>,
     /// Reads payments.
     pub payments: Arc<dyn PaymentQueries>,
     /// Reads keys.
@@ -29,4 +31,11 @@ pub struct Api {
     pub wait: Duration,
     /// How long it waits at most.
     pub wait_max: Duration,
+}
+
+impl Api {
+    /// How long a duplicate with these preferences waits.
+    pub fn wait_of(&self, preferences: Preferences) -> Duration {
+        preferences.wait.unwrap_or(self.wait).min(self.wait_max)
+    }
 }

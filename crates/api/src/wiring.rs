@@ -14,13 +14,13 @@ use payonce_adapters::system::{BootClock, ThreadRandom};
 use payonce_adapters::tls;
 use payonce_domain::gateway::GatewayKeySecret;
 use payonce_domain::ports::{
-    BoxedError, ChargeLedger, IdempotencyRepository, PaymentGateway, PaymentQueries,
-    PaymentRepository, PinnedSettings, SettlementNews,
+    BoxedError, ChargeLedger, IdempotencyRepository, OpaqueRepository, PaymentGateway,
+    PaymentQueries, PaymentRepository, PinnedSettings, SettlementNews,
 };
 use payonce_domain::use_cases::fake_gateway::FakeGateway;
 use payonce_domain::use_cases::{
     CreatePayment, CreateTerms, PayPayment, PayTerms, RecoverPayments, RecoveryTerms,
-    ResolvePayment, Waiters,
+    ResolvePayment, StoreOpaqueOperation, Waiters,
 };
 use secrecy::ExposeSecret;
 use std::time::Duration;
@@ -84,6 +84,8 @@ pub struct Store {
     pub queries: Arc<dyn PaymentQueries>,
     /// Keys.
     pub keys: Arc<dyn IdempotencyRepository>,
+    /// Keys of what moves no money.
+    pub opaque: Arc<dyn OpaqueRepository>,
     /// The books of the gateway that this service plays for others.
     pub charges: Arc<dyn ChargeLedger>,
     /// Settings that must never change under it.
@@ -110,6 +112,7 @@ impl Store {
         S: PaymentRepository
             + PaymentQueries
             + IdempotencyRepository
+            + OpaqueRepository
             + ChargeLedger
             + PinnedSettings
             + SettlementNews
@@ -121,6 +124,7 @@ impl Store {
             repository: store.clone(),
             queries: store.clone(),
             keys: store.clone(),
+            opaque: store.clone(),
             charges: store.clone(),
             pins: store.clone(),
             news: store.clone(),
@@ -192,6 +196,12 @@ impl Service {
         };
         let api = Api {
             create_payment: Arc::new(create_payment),
+            store_opaque: Arc::new(StoreOpaqueOperation {
+                repository: store.opaque.clone(),
+                random: Arc::new(ThreadRandom),
+                retention: settings.idempotency.retention,
+                after_expiry: settings.idempotency.after_expiry,
+            }),
             payments: store.queries.clone(),
             keys: store.keys.clone(),
             fake_gateway: fake_gateway(settings, &store),
@@ -259,6 +269,7 @@ fn pay_terms(settings: &Settings) -> PayTerms {
         lease: settings.idempotency.lease,
         retention: settings.idempotency.retention,
         dedupe_window: settings.gateway.dedupe_window,
+        open_for: settings.pay.open_for,
         recovery: RecoveryTerms {
             first_delay: settings.workers.recovery_interval,
             longest_delay: LONGEST_RECOVERY_DELAY,

@@ -105,7 +105,12 @@ pub enum ChargeOutcome {
     Declined(Decline),
     /// The key is burnt: no money moved and none will.
     Voided,
-    /// This send did nothing; earlier ones may have.
+    /// The gateway was not reached: this send did nothing, earlier ones may have.
+    Unreachable {
+        /// For the timeline.
+        reason: String,
+    },
+    /// The gateway refused this send before it did anything; earlier ones may have.
     NotExecuted {
         /// For the timeline.
         reason: String,

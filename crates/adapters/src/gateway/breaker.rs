@@ -121,14 +121,16 @@ impl PaymentGateway for BreakerGateway {
 
     async fn charge(&self, key: GatewayKey, request: &[u8]) -> ChargeOutcome {
         let Some(call) = self.admit() else {
-            return ChargeOutcome::NotExecuted { reason: HELD_BACK.to_owned(), retry_after: None };
+            return ChargeOutcome::Unreachable { reason: HELD_BACK.to_owned() };
         };
         let outcome = self.gateway.charge(key, request).await;
         call.ended(match outcome {
             ChargeOutcome::Approved(_) | ChargeOutcome::Declined(_) | ChargeOutcome::Voided => {
                 Health::Good
             }
-            ChargeOutcome::NotExecuted { .. } | ChargeOutcome::Unknown { .. } => Health::Bad,
+            ChargeOutcome::Unreachable { .. }
+            | ChargeOutcome::NotExecuted { .. }
+            | ChargeOutcome::Unknown { .. } => Health::Bad,
         });
         outcome
     }
@@ -203,7 +205,7 @@ mod tests {
             assert_eq!(charge(&breaker).await, unknown());
         }
         assert!(!breaker.is_available());
-        assert!(matches!(charge(&breaker).await, ChargeOutcome::NotExecuted { .. }));
+        assert!(matches!(charge(&breaker).await, ChargeOutcome::Unreachable { .. }));
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@
 pub mod charge_ledger;
 pub mod connections;
 pub mod error;
+pub mod opaque;
 pub mod options;
 pub mod pool;
 pub mod queries;

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use payonce_domain::gateway::{GatewayIdentity, GatewayKey};
 use payonce_domain::idempotency::{
     Fence, Fingerprint, Generation, IdempotencyKey, IdempotencyRecord, KeySpace, RecordId,
-    RecordState, Settlement, StoredAnswer,
+    RecordState, Settlement, StoredAnswer, Subject,
 };
 use payonce_domain::money::Money;
 use payonce_domain::payment::{
@@ -30,6 +30,7 @@ pub struct RecordRow {
     key_space: String,
     key: String,
     generation: i32,
+    subject: String,
     payment_id: SqlUuid,
     fingerprint_version: i16,
     fingerprint: Vec<u8>,
@@ -38,6 +39,7 @@ pub struct RecordRow {
     opening_fence: i64,
     state: String,
     due_at: Option<SqlTime>,
+    open_until: Option<SqlTime>,
     is_awaited: bool,
     first_seen_at: SqlTime,
     last_seen_at: SqlTime,
@@ -114,6 +116,7 @@ impl From<&IdempotencyRecord> for RecordRow {
             key_space: record.id.space.as_str().to_owned(),
             key: record.id.key.as_str().to_owned(),
             generation: record.generation.0,
+            subject: record.subject.as_str().to_owned(),
             payment_id: SqlUuid(record.payment_id.0),
             fingerprint_version: record.fingerprint.version,
             fingerprint: record.fingerprint.digest.clone(),
@@ -122,6 +125,7 @@ impl From<&IdempotencyRecord> for RecordRow {
             opening_fence: record.opening_fence.0,
             state: String::new(),
             due_at: None,
+            open_until: record.open_until.map(SqlTime::truncated),
             is_awaited: record.is_awaited,
             first_seen_at: SqlTime::truncated(record.first_seen_at),
             last_seen_at: SqlTime::truncated(record.last_seen_at),
@@ -146,7 +150,7 @@ impl RecordRow {
     fn set_state(&mut self, state: &RecordState) {
         let (name, due_at) = match state {
             RecordState::Running { lease_until } => ("running", Some(*lease_until)),
-            RecordState::Open { until } => ("open", Some(*until)),
+            RecordState::Open { due_at } => ("open", Some(*due_at)),
             RecordState::Queued { due_at } => ("queued", Some(*due_at)),
             RecordState::Unknown { due_at } => ("unknown", Some(*due_at)),
             RecordState::InReview => ("in_review", None),
@@ -180,12 +184,14 @@ impl TryFrom<RecordRow> for IdempotencyRecord {
         Ok(Self {
             id: record_id(&at, &row.account_id, &row.key_space, &row.key)?,
             generation: Generation(row.generation),
+            subject: at.present("subject", Subject::from_stored(&row.subject))?,
             payment_id: PaymentId(row.payment_id.0),
             fingerprint: Fingerprint { version: row.fingerprint_version, digest: row.fingerprint },
             request_id: at.parsed("request_id", row.request_id.parse())?,
             fence: Fence(row.fence),
             opening_fence: Fence(row.opening_fence),
             state,
+            open_until: row.open_until.map(|until| until.0),
             is_awaited: row.is_awaited,
             first_seen_at: row.first_seen_at.0,
             last_seen_at: row.last_seen_at.0,
@@ -197,7 +203,7 @@ fn record_state(row: &RecordRow, at: &Place) -> Result<RecordState, StoreError> 
     let due_at = || at.present("due_at", row.due_at).map(|due| due.0);
     Ok(match row.state.as_str() {
         "running" => RecordState::Running { lease_until: due_at()? },
-        "open" => RecordState::Open { until: due_at()? },
+        "open" => RecordState::Open { due_at: due_at()? },
         "queued" => RecordState::Queued { due_at: due_at()? },
         "unknown" => RecordState::Unknown { due_at: due_at()? },
         "in_review" => RecordState::InReview,

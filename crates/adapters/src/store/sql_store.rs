@@ -5,15 +5,16 @@ use payonce_domain::account::AccountId;
 use payonce_domain::idempotency::RecordId;
 use payonce_domain::payment::{Payment, PaymentEvent, PaymentId};
 use payonce_domain::ports::{
-    BoxedError, HandOver, IdempotencyRepository, KnownKey, LeaseRenewal, OpenPayment, Opened,
-    Owned, PageCursor, PaymentFilter, PaymentPage, PaymentQueries, PaymentRepository,
-    PinnedSettings, Renewed, RepositoryError, Settle, Settled, SettlementNews, Sweep, Swept,
-    TakeDue, TakeReviewed, Tell,
+    BoxedError, HandOver, IdempotencyRepository, KnownKey, LeaseRenewal, OpaqueRepository,
+    OpaqueStored, OpenPayment, Opened, Owned, PageCursor, PaymentFilter, PaymentPage,
+    PaymentQueries, PaymentRepository, PinnedSettings, Renewed, RepositoryError, Settle, Settled,
+    SettlementNews, StoreOpaque, Sweep, Swept, TakeDue, TakeReviewed, Tell,
 };
 
 use super::StoreOptions;
 use super::connections::Connections;
 use super::error::StoreError;
+use super::opaque::store_opaque;
 use super::queries::{ListCall, Queries};
 use super::statements::Statements;
 use super::transactions;
@@ -88,6 +89,13 @@ impl<C: Connections> IdempotencyRepository for SqlStore<C> {
 
     async fn sweep(&self, sweep: Sweep) -> Result<Swept, RepositoryError> {
         self.connections.write(move |conn| transactions::sweep(conn, sweep)).await
+    }
+}
+
+#[async_trait]
+impl<C: Connections> OpaqueRepository for SqlStore<C> {
+    async fn store(&self, call: StoreOpaque) -> Result<OpaqueStored, RepositoryError> {
+        self.connections.write(move |conn| store_opaque(conn, &call)).await
     }
 }
 

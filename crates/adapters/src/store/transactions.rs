@@ -5,7 +5,7 @@
 //! everywhere: idempotency record, payment, events.
 
 use payonce_domain::idempotency::{
-    Claim, ClaimTerms, Fence, Generation, IdempotencyRecord, RecordId, RecordState,
+    Claim, ClaimTerms, Fence, Generation, IdempotencyRecord, RecordId, RecordState, Subject,
     differing_fields,
 };
 use payonce_domain::payment::{Actor, EventKind, NewEvent, Payment, PaymentId, Timeline};
@@ -91,15 +91,19 @@ fn decide(
     let mut record = IdempotencyRecord::try_from(row)?;
     let before = record.clone();
     let now = store.now()?;
-    let payment = load_payment(store, &record)?;
+    let payment = match record.subject {
+        Subject::Payment => Some(load_payment(store, &record)?),
+        Subject::Opaque => None,
+    };
     let fingerprint = call.request.fingerprint();
     let terms = ClaimTerms {
         fingerprint: &fingerprint,
+        subject: Subject::Payment,
         candidate: call.candidate,
         request_id: &call.request_id,
         lease: call.lease,
         after_expiry: call.after_expiry,
-        may_take_over: payment.gateway == call.gateway,
+        may_take_over: payment.as_ref().is_some_and(|known| known.gateway == call.gateway),
     };
     let claim = record.claim_again(&terms, now);
     if claim == Claim::NextGeneration {
@@ -108,6 +112,12 @@ fn decide(
     if record != before {
         store.save_record(&RecordRow::from(&record))?;
     }
+    if claim == Claim::NextGeneration {
+        return begin(store, call, &record, now);
+    }
+    let Some(payment) = payment else {
+        return about_opaque(claim, &record);
+    };
     Ok(match claim {
         Claim::AlreadyOurs => owned(payment, &record, OwnedBy::Opening, now),
         Claim::TakenOver => {
@@ -118,13 +128,26 @@ fn decide(
         Claim::NextGeneration => return begin(store, call, &record, now),
         Claim::Replay(answer) => Opened::Replay(answer),
         Claim::Mismatch => Opened::Mismatch {
-            payment: payment.id,
+            payment: Some(payment.id),
             fields: differing_fields(&payment.request.fields(), &call.request.fields()),
         },
         Claim::InUse { lease_left } => Opened::InUse { payment: payment.id, lease_left },
         Claim::Pending => Opened::Pending(Box::new(payment)),
-        Claim::Expired => Opened::Expired { payment: payment.id },
+        Claim::Expired => Opened::Expired { payment: Some(payment.id) },
         Claim::UnknownFingerprintVersion => Opened::UnknownFingerprintVersion,
+    })
+}
+
+/// What a call for a payment is told of a key that stands for none.
+fn about_opaque(claim: Claim, record: &IdempotencyRecord) -> Result<Opened, StoreError> {
+    Ok(match claim {
+        Claim::Mismatch => Opened::Mismatch { payment: None, fields: vec!["operation"] },
+        Claim::Expired => Opened::Expired { payment: None },
+        Claim::UnknownFingerprintVersion => Opened::UnknownFingerprintVersion,
+        _ => {
+            let place = format!("idempotency_records.subject of {}", record.payment_id);
+            return Err(StoreError::inconsistent(place, "it has a payment's fingerprint"));
+        }
     })
 }
 
@@ -165,6 +188,7 @@ pub fn take_due(store: &mut impl Statements, call: &TakeDue) -> Result<Vec<Owned
             fence: record.fence,
             request_id: record.request_id,
             by: OwnedBy::Recovery,
+            open_until: record.open_until,
             now,
         });
     }
@@ -191,7 +215,8 @@ pub fn take_reviewed(
     append(store, &record.id, call.payment, &[event], now)?;
     let payment = load_payment(store, &record)?;
     let (fence, request_id) = (record.fence, record.request_id);
-    Ok(Some(Owned { payment, fence, request_id, by: OwnedBy::Operator, now }))
+    let (by, open_until) = (OwnedBy::Operator, None);
+    Ok(Some(Owned { payment, fence, request_id, by, open_until, now }))
 }
 
 /// Drops stored answers first, then keys that need not be remembered any longer.
@@ -210,11 +235,16 @@ pub fn hand_over(store: &mut impl Statements, call: &HandOver) -> Result<Renewed
         return Ok(Renewed::FenceLost);
     };
     let now = store.now()?;
-    let state = match call.to {
-        HandOverTo::Recovery(due_in) => RecordState::Unknown { due_at: now + due_in },
-        HandOverTo::Review => RecordState::InReview,
+    let handed_over = match call.to {
+        HandOverTo::Recovery(due_in) => {
+            record.hand_over(call.fence, RecordState::Unknown { due_at: now + due_in })
+        }
+        HandOverTo::Client { due_in, open_for } => {
+            record.leave_open(call.fence, now + due_in, now + open_for)
+        }
+        HandOverTo::Review => record.hand_over(call.fence, RecordState::InReview),
     };
-    if record.hand_over(call.fence, state).is_err() {
+    if handed_over.is_err() {
         return Ok(Renewed::FenceLost);
     }
     store.save_record(&RecordRow::from(&record))?;
@@ -303,6 +333,7 @@ fn owned(payment: Payment, record: &IdempotencyRecord, by: OwnedBy, now: OffsetD
         fence,
         request_id: record.request_id.clone(),
         by,
+        open_until: None,
         now,
     }))
 }

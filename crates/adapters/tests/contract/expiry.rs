@@ -16,7 +16,7 @@ pub async fn an_expired_key_is_refused_with_its_payment(database: Arc<Database>)
     let expired = expired(&store, "k").await;
     let before = store.snapshot(&expired.payment).await;
     for call in [open("k"), open_for("k", "2"), OpenPayment { queued: true, ..open("k") }] {
-        assert_eq!(store.open(call).await, Opened::Expired { payment: expired.payment.id });
+        assert_eq!(store.open(call).await, Opened::Expired { payment: Some(expired.payment.id) });
     }
     let after = store.snapshot(&expired.payment).await;
     assert_eq!(after.record.state, before.record.state);
@@ -50,7 +50,7 @@ pub async fn a_reused_key_opens_a_payment_of_the_next_generation(database: Arc<D
 
     // The new request is the one that counts from now on.
     let found = store.open(open("k")).await;
-    let mismatch = Opened::Mismatch { payment: second.payment.id, fields: vec!["amount"] };
+    let mismatch = Opened::Mismatch { payment: Some(second.payment.id), fields: vec!["amount"] };
     assert_eq!(found, mismatch);
     let stored = store.settle(settle(&second, "second")).await;
     let Settled::Stored(answer) = stored else { panic!("{stored:?}") };
@@ -114,7 +114,7 @@ pub async fn a_purged_key_is_refused_or_reused_like_an_expired_one(database: Arc
         .expect("it runs");
     let purged = store.known(&record("k")).await.record.state;
     assert!(matches!(purged, RecordState::Purged { .. }), "{purged:?}");
-    assert_eq!(store.open(open("k")).await, Opened::Expired { payment: first.payment.id });
+    assert_eq!(store.open(open("k")).await, Opened::Expired { payment: Some(first.payment.id) });
     let second = store.own(reuse(open("k"))).await;
     assert_eq!(second.payment.generation, Generation(2));
 }
@@ -159,7 +159,7 @@ pub async fn what_is_not_settled_never_expires(database: Arc<Database>) {
     // A century goes by.
     let ago = |column| database.hours_before(column, 876_600);
     let statements = format!(
-        "UPDATE idempotency_records SET state = 'open' WHERE key = 'open';
+        "UPDATE idempotency_records SET state = 'open', open_until = due_at WHERE key = 'open';
          UPDATE idempotency_records SET state = 'in_review', due_at = NULL WHERE key = 'in_review';
          UPDATE idempotency_records SET due_at = {} WHERE key <> 'running';
          UPDATE idempotency_records SET first_seen_at = {}, last_seen_at = {};

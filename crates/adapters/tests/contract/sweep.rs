@@ -33,7 +33,7 @@ pub async fn an_expired_answer_is_dropped_and_its_key_still_refuses(database: Ar
     assert_eq!(swept(&store, LONG_MEMORY).await, (0, 0));
     let state = store.known(&record("old")).await.record.state;
     assert!(matches!(state, RecordState::Purged { .. }), "{state:?}");
-    assert_eq!(store.open(open("old")).await, Opened::Expired { payment: old.payment.id });
+    assert_eq!(store.open(open("old")).await, Opened::Expired { payment: Some(old.payment.id) });
     assert!(matches!(store.open(open("young")).await, Opened::Replay(_)));
 }
 

@@ -19,7 +19,7 @@ use crate::scripted::{
 const JSON: &str = "Content-Type: application/json\r\n";
 
 fn is_not_executed(outcome: &ChargeOutcome) -> bool {
-    matches!(outcome, ChargeOutcome::NotExecuted { retry_after: None, .. })
+    matches!(outcome, ChargeOutcome::Unreachable { .. })
 }
 
 fn is_unknown(outcome: &ChargeOutcome) -> bool {
@@ -75,7 +75,7 @@ async fn a_gateway_that_cannot_be_trusted_executed_nothing() {
         acceptor.accept(stream).await.map(|_| ())
     });
     let outcome = gateway(&format!("https://localhost:{port}")).charge(KEY, REQUEST).await;
-    let ChargeOutcome::NotExecuted { reason, .. } = &outcome else { panic!("{outcome:?}") };
+    let ChargeOutcome::Unreachable { reason } = &outcome else { panic!("{outcome:?}") };
     assert!(reason.contains("certificate"), "{reason}");
     handshakes.await.expect("it ends").expect_err("the client leaves");
 }

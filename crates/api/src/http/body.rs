@@ -24,6 +24,19 @@ impl BodyLimits {
     pub async fn read_json(
         &self,
         request: &HttpRequest,
+        payload: web::Payload,
+    ) -> Result<Vec<u8>, Problem> {
+        if let Err(refused) = check_media_type(request) {
+            unread::hold(request, payload.into_inner());
+            return Err(refused);
+        }
+        self.read_any(request, payload).await
+    }
+
+    /// Reads the body of a request whatever it announces.
+    pub async fn read_any(
+        &self,
+        request: &HttpRequest,
         mut payload: web::Payload,
     ) -> Result<Vec<u8>, Problem> {
         let body = self.read(request, &mut payload).await;
@@ -38,7 +51,6 @@ impl BodyLimits {
         request: &HttpRequest,
         payload: &mut web::Payload,
     ) -> Result<Vec<u8>, Problem> {
-        check_media_type(request)?;
         let too_large = || {
             let detail = format!("Send a body of at most {} bytes.", self.bytes);
             Problem::new(Code::BodyTooLarge).detail(detail).closing_connection()

@@ -13,12 +13,17 @@ mod gate;
 mod health;
 mod idempotency_keys;
 mod json_object;
+mod json_values;
 mod key_header;
+mod opaque;
+mod orders;
+mod pay;
 mod payments;
 mod preferences;
 pub mod problem;
 mod query;
 mod request_scope;
+mod settled_answer;
 mod timestamp;
 mod unread;
 
@@ -31,6 +36,7 @@ pub use deadline::RequestDeadline;
 pub use fake_gateway::routes as fake_gateway_routes;
 pub use gate::{Readiness, close_while_not_ready};
 pub use payments::payment_json;
+pub use preferences::Preferences;
 pub use request_scope::{RequestScope, in_request_scope};
 pub use timestamp::rfc3339;
 
@@ -53,6 +59,9 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(payment.wrap(in_time()))
         .service(events.wrap(in_time()))
         .service(key.wrap(in_time()))
+        .configure(opaque::routes)
+        .configure(pay::routes)
+        .configure(orders::routes)
         .service(resource("/healthz", "GET").route(web::get().to(health::live)))
         .service(resource("/readyz", "GET").route(web::get().to(health::ready)));
 }

@@ -5,10 +5,7 @@ use std::time::Duration;
 use payonce_domain::idempotency::AfterExpiry;
 use serde::Deserialize;
 
-use super::GatewaySettings;
-
-/// A hundred years; what lies much further ahead is no time that a store can hold.
-const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
+use super::{GatewaySettings, LONGEST};
 
 /// How long keys and answers live, and who waits for whom.
 #[derive(Debug, Clone, Deserialize)]

@@ -7,9 +7,12 @@ mod http_gateway;
 mod idempotency;
 mod layers;
 mod log;
+mod pay;
 mod problems;
 mod server;
 mod workers;
+
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -20,11 +23,15 @@ pub use http_gateway::{GatewayUrl, HttpGatewaySettings};
 pub use idempotency::IdempotencySettings;
 pub use layers::{EffectiveValue, Layers};
 pub use log::{LogFormat, LogSettings};
+pub use pay::PaySettings;
 pub use problems::SettingsError;
 pub use server::ServerSettings;
 pub use workers::WorkersSettings;
 
 use payonce_domain::money::Currency;
+
+/// A hundred years; what lies much further ahead is no time that a store can hold.
+const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
 
 /// Everything an operator sets.
 #[derive(Debug, Clone, Deserialize)]
@@ -44,6 +51,8 @@ pub struct Settings {
     pub idempotency: IdempotencySettings,
     /// Payments.
     pub payments: PaymentsSettings,
+    /// Payments that are left for their clients.
+    pub pay: PaySettings,
     /// Workers.
     pub workers: WorkersSettings,
     /// Logs.
@@ -78,6 +87,7 @@ impl Settings {
         self.idempotency.check(&self.gateway, &mut problems);
         self.server.check(&mut problems);
         self.workers.check(&mut problems);
+        self.pay.check(&mut problems);
         self.database.check(&mut problems);
         if problems.is_empty() { Ok(self) } else { Err(SettingsError::new(problems)) }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use sfv::{BareItem, Item, Parser};
 
@@ -86,6 +87,9 @@ pub enum InvalidIdempotencyKey {
     List,
 }
 
+/// Longer than any order is asked for, and still a time that every store can hold.
+const FOR_EVER: Duration = Duration::from_secs(1_000 * 365 * 24 * 3600);
+
 /// Separate sets of keys: a header key and an order of the same spelling do not meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum KeySpace {
@@ -101,6 +105,14 @@ impl KeySpace {
         match self {
             Self::Key => "key",
             Self::Order => "order",
+        }
+    }
+
+    /// How long a stored answer is replayed, where keys of this set keep it for `retention`.
+    pub fn retention(self, retention: Duration) -> Duration {
+        match self {
+            Self::Key => retention,
+            Self::Order => FOR_EVER,
         }
     }
 

@@ -10,5 +10,5 @@ pub use fingerprint::{Field, Fingerprint, differing_fields};
 pub use key::{IdempotencyKey, InvalidIdempotencyKey, KeySpace, RecordId};
 pub use record::{
     AfterExpiry, Claim, ClaimTerms, Fence, FenceLost, Generation, IdempotencyRecord, RecordState,
-    Settlement,
+    Settlement, Subject,
 };

@@ -61,8 +61,8 @@ pub enum RecordState {
     },
     /// Unsettled and left for its client's next try.
     Open {
-        /// When recovery takes it instead.
-        until: OffsetDateTime,
+        /// When recovery looks for its outcome next.
+        due_at: OffsetDateTime,
     },
     /// Accepted, for the recovery worker to pay.
     Queued {
@@ -87,6 +87,30 @@ pub enum RecordState {
     },
 }
 
+/// What a record stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A payment.
+    Payment,
+    /// An operation that moves no money and is done once it is stored.
+    Opaque,
+}
+
+impl Subject {
+    /// The name as stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Payment => "payment",
+            Self::Opaque => "opaque",
+        }
+    }
+
+    /// Reads the stored name.
+    pub fn from_stored(name: &str) -> Option<Self> {
+        [Self::Payment, Self::Opaque].into_iter().find(|subject| subject.as_str() == name)
+    }
+}
+
 /// A final answer and how long it lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
@@ -105,7 +129,9 @@ pub struct IdempotencyRecord {
     pub id: RecordId,
     /// Which use of the key.
     pub generation: Generation,
-    /// The payment of this generation.
+    /// What this generation stands for.
+    pub subject: Subject,
+    /// The payment of this generation; an id that no payment has where it stands for none.
     pub payment_id: PaymentId,
     /// What the first request asked for.
     pub fingerprint: Fingerprint,
@@ -117,6 +143,8 @@ pub struct IdempotencyRecord {
     pub opening_fence: Fence,
     /// What it has come to.
     pub state: RecordState,
+    /// Until when it is left for its client, once it was: recovery only looks before then.
+    pub open_until: Option<OffsetDateTime>,
     /// Whether somebody waits for its owner: then a settle is announced to other instances.
     pub is_awaited: bool,
     /// When the key was first seen.
@@ -130,6 +158,8 @@ pub struct IdempotencyRecord {
 pub struct ClaimTerms<'a> {
     /// What is asked for now.
     pub fingerprint: &'a Fingerprint,
+    /// What the request would open.
+    pub subject: Subject,
     /// The id that the request's own payment would have.
     pub candidate: PaymentId,
     /// The request.
@@ -206,6 +236,7 @@ impl IdempotencyRecord {
             }
             RecordState::Running { .. } | RecordState::Open { .. } if terms.may_take_over => {
                 self.fence = self.fence.next();
+                self.open_until = None;
                 self.take_lease(terms.lease, now);
                 Claim::TakenOver
             }
@@ -222,7 +253,7 @@ impl IdempotencyRecord {
     pub fn take_due(&mut self, lease: Duration, now: OffsetDateTime) -> bool {
         let due_at = match &self.state {
             RecordState::Running { lease_until: due_at }
-            | RecordState::Open { until: due_at }
+            | RecordState::Open { due_at }
             | RecordState::Queued { due_at }
             | RecordState::Unknown { due_at } => *due_at,
             RecordState::InReview | RecordState::Settled(_) | RecordState::Purged { .. } => {
@@ -282,6 +313,18 @@ impl IdempotencyRecord {
         Ok(())
     }
 
+    /// Gives the record up for its client's next try, until then at most; an earlier end stays.
+    pub fn leave_open(
+        &mut self,
+        fence: Fence,
+        due_at: OffsetDateTime,
+        until: OffsetDateTime,
+    ) -> Result<(), FenceLost> {
+        self.hand_over(fence, RecordState::Open { due_at })?;
+        self.open_until.get_or_insert(until);
+        Ok(())
+    }
+
     /// Stores the final answer. Settling again under the same fence changes nothing and returns
     /// what was stored: the first commit's outcome may have been lost.
     pub fn settle(
@@ -330,6 +373,8 @@ impl IdempotencyRecord {
 
     fn reuse(&mut self, terms: &ClaimTerms<'_>, now: OffsetDateTime) -> Claim {
         self.generation = self.generation.next();
+        self.subject = terms.subject;
+        self.open_until = None;
         self.payment_id = terms.candidate;
         self.fingerprint = terms.fingerprint.clone();
         self.request_id = terms.request_id.clone();

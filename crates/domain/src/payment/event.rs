@@ -53,6 +53,8 @@ pub enum EventKind {
     Void,
     /// Handed to the recovery worker with its outcome unknown.
     HandedOver,
+    /// Left for its client's next try.
+    LeftOpen,
     /// Became `COMPLETED`.
     Completed,
     /// Became `FAILED`.
@@ -64,7 +66,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Created,
         Self::TakenOver,
         Self::Attempt,
@@ -72,6 +74,7 @@ impl EventKind {
         Self::VoidIntended,
         Self::Void,
         Self::HandedOver,
+        Self::LeftOpen,
         Self::Completed,
         Self::Failed,
         Self::NeedsReview,
@@ -88,6 +91,7 @@ impl EventKind {
             Self::VoidIntended => "void_intended",
             Self::Void => "void",
             Self::HandedOver => "handed_over",
+            Self::LeftOpen => "left_open",
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::NeedsReview => "needs_review",

@@ -18,19 +18,47 @@ pub type Description = Text<0, 1000>;
 pub enum Operation {
     /// The canonical payment, under each of its paths.
     CreatePayment,
+    /// A payment whose key stays open until it succeeds.
+    Pay,
+    /// The payment of an order.
+    StartPayment,
+}
+
+/// What becomes of a payment whose attempts all failed and that the gateway does not show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailurePolicy {
+    /// It is voided.
+    Void,
+    /// It is left for its client's next try where nothing got through to the gateway, else voided.
+    OpenIfUnreachable,
+    /// It is left for its client's next try.
+    Open,
 }
 
 impl Operation {
+    const ALL: [Self; 3] = [Self::CreatePayment, Self::Pay, Self::StartPayment];
+
+    /// What becomes of its payment when every attempt failed.
+    pub fn failure_policy(self) -> FailurePolicy {
+        match self {
+            Self::CreatePayment => FailurePolicy::Void,
+            Self::Pay => FailurePolicy::Open,
+            Self::StartPayment => FailurePolicy::OpenIfUnreachable,
+        }
+    }
+
     /// The name as stored and fingerprinted.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CreatePayment => "create_payment",
+            Self::Pay => "pay",
+            Self::StartPayment => "start_payment",
         }
     }
 
     /// Reads the stored name.
     pub fn from_stored(name: &str) -> Option<Self> {
-        [Self::CreatePayment].into_iter().find(|operation| operation.as_str() == name)
+        Self::ALL.into_iter().find(|operation| operation.as_str() == name)
     }
 }
 

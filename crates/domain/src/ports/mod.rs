@@ -2,7 +2,7 @@
 //! port.
 //!
 //! [`PaymentRepository`] carries the protocol (open, send, settle), [`IdempotencyRepository`]
-//! reads keys, [`PaymentQueries`] serves screens, [`PaymentGateway`] moves money, [`ChargeLedger`]
+//! reads keys, [`OpaqueRepository`] keeps keys of what moves no money, [`PaymentQueries`] serves screens, [`PaymentGateway`] moves money, [`ChargeLedger`]
 //! keeps a gateway's books, [`AnswerFormat`] spells final answers, [`Clock`] and [`Random`] keep
 //! time and chance out of the rules.
 
@@ -11,6 +11,7 @@ mod charge_ledger;
 mod clock;
 mod gateway;
 mod idempotency_repository;
+mod opaque_repository;
 mod payment_queries;
 mod payment_repository;
 mod pinned_settings;
@@ -22,6 +23,7 @@ pub use charge_ledger::{ChargeContents, ChargeLedger, Entered, LedgerCharge, Led
 pub use clock::Clock;
 pub use gateway::PaymentGateway;
 pub use idempotency_repository::{IdempotencyRepository, KnownKey, Sweep, Swept};
+pub use opaque_repository::{OpaqueRepository, OpaqueStored, StoreOpaque};
 pub use payment_queries::{PageCursor, PaymentFilter, PaymentPage, PaymentQueries};
 pub use payment_repository::{
     HandOver, HandOverTo, LeaseRenewal, OpenPayment, Opened, Owned, OwnedBy, PaymentRepository,
@@ -34,8 +36,8 @@ pub use settlement_news::{SettlementNews, Tell};
 #[cfg(any(test, feature = "testing"))]
 pub use self::{
     answer_format::MockAnswerFormat, gateway::MockPaymentGateway,
-    idempotency_repository::MockIdempotencyRepository, payment_queries::MockPaymentQueries,
-    payment_repository::MockPaymentRepository,
+    idempotency_repository::MockIdempotencyRepository, opaque_repository::MockOpaqueRepository,
+    payment_queries::MockPaymentQueries, payment_repository::MockPaymentRepository,
 };
 
 /// Why a store could not do what was asked.

@@ -10,7 +10,7 @@ use crate::account::RequestId;
 use crate::gateway::{GatewayIdentity, GatewayKeySecret};
 use crate::idempotency::{
     AfterExpiry, Fence, Generation, IdempotencyRecord, RecordId, RecordState, SettledAnswer,
-    StoredAnswer,
+    StoredAnswer, Subject,
 };
 use crate::payment::{
     Actor, EventKind, NewEvent, Payment, PaymentId, PaymentRequest, PaymentState, Timeline,
@@ -65,12 +65,14 @@ impl OpenPayment {
         IdempotencyRecord {
             id: self.record.clone(),
             generation: Generation::FIRST,
+            subject: Subject::Payment,
             payment_id: self.candidate,
             fingerprint: self.request.fingerprint(),
             request_id: self.request_id.clone(),
             fence: Fence::FIRST,
             opening_fence: Fence::FIRST,
             state: self.first_state(now),
+            open_until: None,
             is_awaited: false,
             first_seen_at: now,
             last_seen_at: now,
@@ -121,6 +123,8 @@ pub struct Owned {
     pub request_id: RequestId,
     /// How it was come by.
     pub by: OwnedBy,
+    /// Until when it is left for its client: before then recovery only looks.
+    pub open_until: Option<OffsetDateTime>,
     /// The store's clock when the lease began.
     pub now: OffsetDateTime,
 }
@@ -143,15 +147,15 @@ pub enum Opened {
     },
     /// The key was used for another request.
     Mismatch {
-        /// The payment that the key belongs to.
-        payment: PaymentId,
+        /// The payment that the key belongs to, if it belongs to one.
+        payment: Option<PaymentId>,
         /// The names of the fields that differ.
         fields: Vec<&'static str>,
     },
     /// The key's answer has expired.
     Expired {
-        /// The payment that the key belongs to.
-        payment: PaymentId,
+        /// The payment that the key belongs to, if it belongs to one.
+        payment: Option<PaymentId>,
     },
     /// The stored fingerprint was made by a rule that this build does not know.
     UnknownFingerprintVersion,
@@ -217,6 +221,13 @@ pub struct TakeReviewed {
 pub enum HandOverTo {
     /// To the recovery worker, no sooner than this.
     Recovery(Duration),
+    /// To its client's next try; recovery only looks for its outcome.
+    Client {
+        /// When recovery looks.
+        due_in: Duration,
+        /// For how long, unless it was left before.
+        open_for: Duration,
+    },
     /// To an operator.
     Review,
 }

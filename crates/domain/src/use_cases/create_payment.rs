@@ -12,12 +12,13 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use super::running::{Joined, OpeningEnd, RunningGuard};
 use super::{Paid, PayPayment, RunningPayments, Waiters};
 use crate::account::RequestId;
 use crate::gateway::GatewayKeySecret;
 use crate::idempotency::{AfterExpiry, RecordId, SettledAnswer};
 use crate::payment::{Payment, PaymentId, PaymentRequest};
-use crate::ports::{IdempotencyRepository, OpenPayment, Opened, Owned, RepositoryError};
+use crate::ports::{IdempotencyRepository, OpenPayment, Opened, RepositoryError};
 use crate::use_cases::pay::PayError;
 
 /// What the service grants to every request.
@@ -37,7 +38,7 @@ pub struct CreatePayment {
     pub keys: Arc<dyn IdempotencyRepository>,
     /// Duplicates in this process.
     pub waiters: Arc<Waiters>,
-    /// What this process is paying: its duplicates wait without asking the store.
+    /// What this process is at: its duplicates wait without asking the store.
     pub running: Arc<RunningPayments>,
     /// Tasks that a shutdown waits for.
     pub tasks: TaskTracker,
@@ -74,6 +75,8 @@ pub enum CreatePaymentOutcome {
         /// Whether somebody else, or an earlier request, settled it.
         is_replay: bool,
     },
+    /// Every attempt of this request failed: nothing is final, and a repeat tries again.
+    LeftOpen(Box<Payment>),
     /// Not final: the payment as it is now.
     Pending {
         /// The payment.
@@ -89,8 +92,8 @@ pub enum CreatePaymentError {
     /// The key was used for another request.
     #[error("the key was used for another request")]
     KeyReused {
-        /// The payment that the key belongs to.
-        payment: PaymentId,
+        /// The payment that the key belongs to, if it belongs to one.
+        payment: Option<PaymentId>,
         /// The names of the fields that differ.
         fields: Vec<&'static str>,
     },
@@ -105,8 +108,8 @@ pub enum CreatePaymentError {
     /// The key's answer has expired.
     #[error("the key's answer has expired")]
     Expired {
-        /// The payment that the key belongs to.
-        payment: PaymentId,
+        /// The payment that the key belongs to, if it belongs to one.
+        payment: Option<PaymentId>,
     },
     /// The record was written by a newer version.
     #[error("the record was written by another version of this service")]
@@ -140,12 +143,9 @@ impl CreatePayment {
         let mut polls = polls();
         let mut waiting = None;
         loop {
-            let (payment, lease_left) = match self.running.find(&open) {
-                Some(payment) => (payment, self.pay.terms.lease),
-                None => match self.start(open.clone()).await? {
-                    Started::Done(outcome) => return Ok(outcome),
-                    Started::InUse { payment, lease_left } => (payment, lease_left),
-                },
+            let (payment, lease_left) = match self.start_or_join(&open).await? {
+                Started::Done(outcome) => return Ok(outcome),
+                Started::InUse { payment, lease_left } => (payment, lease_left),
             };
             // This request has seen the key unexpired: if it expires meanwhile, it is not reused.
             open.after_expiry = AfterExpiry::Refuse;
@@ -199,60 +199,101 @@ impl CreatePayment {
         }
     }
 
-    async fn start(self: &Arc<Self>, open: OpenPayment) -> Result<Started, CreatePaymentError> {
+    async fn start_or_join(
+        self: &Arc<Self>,
+        open: &OpenPayment,
+    ) -> Result<Started, CreatePaymentError> {
+        let paying = |payment| Started::InUse { payment, lease_left: self.pay.terms.lease };
+        loop {
+            return match self.running.join(open) {
+                Joined::First(guard) => self.start(open.clone(), Some(guard)).await,
+                Joined::Apart => self.start(open.clone(), None).await,
+                Joined::Paying(payment) => Ok(paying(payment)),
+                Joined::Opening(opening) => match opening.end().await {
+                    OpeningEnd::Paying(payment) => Ok(paying(payment)),
+                    OpeningEnd::Found(opened) => self.found((*opened).clone(), open.queued),
+                    OpeningEnd::Failed => {
+                        Err(CreatePaymentError::Store(RepositoryError::Unavailable(
+                            "it failed the first of these requests".into(),
+                        )))
+                    }
+                    OpeningEnd::Gone => continue,
+                },
+            };
+        }
+    }
+
+    async fn start(
+        self: &Arc<Self>,
+        open: OpenPayment,
+        guard: Option<RunningGuard>,
+    ) -> Result<Started, CreatePaymentError> {
         let this = Arc::clone(self);
-        let work = async move { this.open_and_pay(open).await };
+        let work = async move { this.open_and_pay(open, guard.as_ref()).await };
         let task = self.tasks.spawn_on(work, &self.runtime);
         task.await.map_err(CreatePaymentError::Interrupted)?
     }
 
-    async fn pay_here(&self, open: &OpenPayment, owned: Owned, leased_at: Duration) -> Paid {
-        let _running = self.running.enter(open, owned.payment.id);
-        self.pay.execute(owned, leased_at).await
-    }
-
-    async fn open_and_pay(&self, mut open: OpenPayment) -> Result<Started, CreatePaymentError> {
+    async fn open_and_pay(
+        &self,
+        mut open: OpenPayment,
+        guard: Option<&RunningGuard>,
+    ) -> Result<Started, CreatePaymentError> {
         loop {
             let leased_at = self.pay.clock.elapsed();
-            let opened = self.pay.repository.open(open.clone()).await;
-            let outcome = match opened.map_err(CreatePaymentError::Store)? {
-                Opened::Owned(owned) => match self.pay_here(&open, *owned, leased_at).await {
-                    Paid::Settled(answer) => {
-                        CreatePaymentOutcome::Settled { answer, is_replay: false }
-                    }
-                    Paid::Unfinished { payment, cause } => {
-                        CreatePaymentOutcome::Pending { payment, cause }
-                    }
-                    // Somebody else won: read what they made of it, and no more than that.
-                    Paid::FenceLost => {
-                        open.after_expiry = AfterExpiry::Refuse;
-                        continue;
-                    }
-                },
-                Opened::Replay(answer) => {
-                    CreatePaymentOutcome::Settled { answer: Arc::new(answer), is_replay: true }
-                }
-                Opened::Pending(payment) => {
-                    if open.queued {
-                        self.bell.notify_one();
-                    }
-                    CreatePaymentOutcome::Pending { payment, cause: None }
-                }
-                Opened::InUse { payment, lease_left } => {
-                    return Ok(Started::InUse { payment, lease_left });
-                }
-                Opened::Mismatch { payment, fields } => {
-                    return Err(CreatePaymentError::KeyReused { payment, fields });
-                }
-                Opened::Expired { payment } => {
-                    return Err(CreatePaymentError::Expired { payment });
-                }
-                Opened::UnknownFingerprintVersion => {
-                    return Err(CreatePaymentError::UnknownFingerprintVersion);
+            let opened = self.pay.repository.open(open.clone()).await.inspect_err(|_failure| {
+                guard.inspect(|guard| guard.failed());
+            });
+            let owned = match opened.map_err(CreatePaymentError::Store)? {
+                Opened::Owned(owned) => owned,
+                opened => {
+                    guard.inspect(|guard| guard.found(&opened));
+                    return self.found(opened, open.queued);
                 }
             };
-            return Ok(Started::Done(outcome));
+            guard.inspect(|guard| guard.paying(owned.payment.id));
+            return Ok(Started::Done(match self.pay.execute(*owned, leased_at).await {
+                Paid::Settled(answer) => CreatePaymentOutcome::Settled { answer, is_replay: false },
+                Paid::Unfinished { payment, cause } => {
+                    CreatePaymentOutcome::Pending { payment, cause }
+                }
+                Paid::LeftOpen(payment) => CreatePaymentOutcome::LeftOpen(payment),
+                // Somebody else won: read what they made of it, and no more than that.
+                Paid::FenceLost => {
+                    open.after_expiry = AfterExpiry::Refuse;
+                    continue;
+                }
+            }));
         }
+    }
+
+    /// What a request is told of what the store found for it, or for the same request before it.
+    fn found(&self, opened: Opened, queued: bool) -> Result<Started, CreatePaymentError> {
+        Ok(Started::Done(match opened {
+            Opened::Replay(answer) => {
+                CreatePaymentOutcome::Settled { answer: Arc::new(answer), is_replay: true }
+            }
+            Opened::Pending(payment) => {
+                if queued {
+                    self.bell.notify_one();
+                }
+                CreatePaymentOutcome::Pending { payment, cause: None }
+            }
+            Opened::InUse { payment, lease_left } => {
+                return Ok(Started::InUse { payment, lease_left });
+            }
+            Opened::Owned(owned) => {
+                let (payment, lease_left) = (owned.payment.id, self.pay.terms.lease);
+                return Ok(Started::InUse { payment, lease_left });
+            }
+            Opened::Mismatch { payment, fields } => {
+                return Err(CreatePaymentError::KeyReused { payment, fields });
+            }
+            Opened::Expired { payment } => return Err(CreatePaymentError::Expired { payment }),
+            Opened::UnknownFingerprintVersion => {
+                return Err(CreatePaymentError::UnknownFingerprintVersion);
+            }
+        }))
     }
 }
 

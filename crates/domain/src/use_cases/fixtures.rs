@@ -77,7 +77,8 @@ pub(crate) fn owned(by: OwnedBy) -> Owned {
     };
     let payment = payment();
     let now = payment.created_at;
-    Owned { payment, fence, request_id: "req-1".parse().expect("valid"), by, now }
+    let request_id = "req-1".parse().expect("valid");
+    Owned { payment, fence, request_id, by, open_until: None, now }
 }
 
 pub(crate) fn settled(body: &str) -> SettledAnswer {
@@ -104,6 +105,7 @@ pub(crate) const TERMS: PayTerms = PayTerms {
     lease: LEASE,
     retention: Duration::from_secs(24 * 3600),
     dedupe_window: Duration::from_secs(23 * 3600),
+    open_for: Duration::from_secs(900),
     recovery: RecoveryTerms {
         first_delay: Duration::from_secs(5),
         longest_delay: Duration::from_secs(60),

@@ -79,7 +79,7 @@ async fn a_known_key_is_still_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_payment_under_way_is_handed_over_and_its_door_is_not_shut() {
-    let held_back = ChargeOutcome::NotExecuted { reason: "open".to_owned(), retry_after: None };
+    let held_back = ChargeOutcome::Unreachable { reason: "open".to_owned() };
     let story = away().charge(held_back).hand_over();
     let story = story.never_looks_up().never_voids().never_renews().never_settles();
     let (told, leased_at) = (Arc::clone(&story.told), story.clock.elapsed());

@@ -10,6 +10,7 @@ mod pay;
 mod recover_payments;
 mod resolve_payment;
 mod running;
+mod store_opaque;
 mod waiting;
 
 pub use create_payment::{
@@ -19,4 +20,5 @@ pub use pay::{Paid, PayError, PayPayment, PayTerms, RecoveryTerms};
 pub use recover_payments::{RecoverPayments, Recovered};
 pub use resolve_payment::{Decision, Resolution, ResolveError, ResolvePayment, Resolved};
 pub use running::RunningPayments;
+pub use store_opaque::{OpaqueAnswer, StoreOpaqueCommand, StoreOpaqueError, StoreOpaqueOperation};
 pub use waiting::{Waiters, Waiting};

@@ -3,15 +3,19 @@
 //! Nothing is held across the network. Before every send a fenced transaction has committed, and
 //! nothing is ever concluded from doubt: what stays unknown is handed to the recovery worker.
 
+mod calls;
+mod left_open;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
+use self::calls::Reach;
 use super::Waiters;
 use crate::account::RequestId;
-use crate::gateway::{ChargeOutcome, LookUpOutcome, VoidOutcome};
+use crate::gateway::{ChargeOutcome, VoidOutcome};
 use crate::idempotency::{Fence, SettledAnswer};
 use crate::payment::{
     Actor, EventKind, InvalidTransition, Payment, PaymentStatus, Timeline, Verdict,
@@ -33,6 +37,8 @@ pub struct PayTerms {
     pub retention: Duration,
     /// How long after the first send the gateway still recognises the key of a charge.
     pub dedupe_window: Duration,
+    /// How long a payment is left for its client's next try before it is voided.
+    pub open_for: Duration,
     /// When the recovery worker looks again at a payment whose outcome is unknown.
     pub recovery: RecoveryTerms,
 }
@@ -86,6 +92,8 @@ pub enum Paid {
         /// Why the store does not know more, where it is the store's fault.
         cause: Option<PayError>,
     },
+    /// Not final, and left for its client's next try.
+    LeftOpen(Box<Payment>),
     /// Somebody else has taken over: whatever they made of it stands.
     FenceLost,
 }
@@ -120,6 +128,8 @@ impl PayPayment {
             fence: owned.fence,
             request_id: owned.request_id,
             is_announced: owned.by == OwnedBy::Opening,
+            open_until: owned.open_until,
+            reach: Reach::Untried,
             store_now: owned.now,
             began_at: self.clock.elapsed(),
             leased_at,
@@ -146,9 +156,9 @@ impl PayPayment {
         let id = payment.id;
         let settle = Settle {
             answer: self.format.final_answer(&payment, ended.request_id),
-            payment,
             fence: ended.fence,
-            retention: self.terms.retention,
+            retention: payment.record.space.retention(self.terms.retention),
+            payment,
             events: timeline.take(),
         };
         match self.repository.settle(settle).await? {
@@ -180,6 +190,9 @@ struct Round<'a> {
     timeline: Timeline,
     /// Whether a committed transaction already says that the next charge is sent.
     is_announced: bool,
+    /// Until when it is left for its client: before then its owner only looks.
+    open_until: Option<OffsetDateTime>,
+    reach: Reach,
     store_now: OffsetDateTime,
     began_at: Duration,
     leased_at: Duration,
@@ -216,11 +229,16 @@ impl Round<'_> {
         if may_have_been_sent && let Some(verdict) = self.look_up().await {
             return Ok(Finding::Verdict(verdict));
         }
-        if let Some(finding) = self.attempts().await? {
-            return Ok(finding);
+        if self.open_until.is_none() {
+            if let Some(finding) = self.attempts().await? {
+                return Ok(finding);
+            }
+            if let Some(verdict) = self.look_up().await {
+                return Ok(Finding::Verdict(verdict));
+            }
         }
-        if let Some(verdict) = self.look_up().await {
-            return Ok(Finding::Verdict(verdict));
+        if self.may_stay_open() || !self.is_inside_dedupe_window() {
+            return Ok(Finding::Unknown);
         }
         self.void().await
     }
@@ -253,7 +271,7 @@ impl Round<'_> {
                 }
                 ChargeOutcome::Voided => return Ok(Some(Finding::Verdict(Verdict::Voided))),
                 ChargeOutcome::NotExecuted { retry_after, .. } => retry_after,
-                ChargeOutcome::Unknown { .. } => None,
+                ChargeOutcome::Unreachable { .. } | ChargeOutcome::Unknown { .. } => None,
             };
             // While nothing gets through there is nothing to be learnt, and no void to be confirmed.
             if !self.pay.gateway.is_available() {
@@ -304,59 +322,6 @@ impl Round<'_> {
         Ok(Finding::Unknown)
     }
 
-    async fn charge(&mut self) -> ChargeOutcome {
-        let gateway = &self.pay.gateway;
-        let call = gateway.charge(self.payment.gateway_key, &self.payment.gateway_request);
-        let outcome = timeout(self.call_limit(), call)
-            .await
-            .unwrap_or_else(|_| ChargeOutcome::Unknown { reason: "timeout".to_owned() });
-        let proved = match &outcome {
-            ChargeOutcome::Approved(_) => "approved".to_owned(),
-            ChargeOutcome::Declined(_) => "declined".to_owned(),
-            ChargeOutcome::Voided => "voided".to_owned(),
-            ChargeOutcome::NotExecuted { reason, .. } => format!("not executed: {reason}"),
-            ChargeOutcome::Unknown { reason } => format!("unknown: {reason}"),
-        };
-        self.timeline.add(EventKind::Attempt, Some(self.payment.attempts), Some(proved));
-        outcome
-    }
-
-    async fn look_up(&mut self) -> Option<Verdict> {
-        let gateway = &self.pay.gateway;
-        let call = gateway.look_up(self.payment.gateway_key, &self.payment.gateway_request);
-        let outcome = timeout(self.call_limit(), call)
-            .await
-            .unwrap_or_else(|_| LookUpOutcome::Nothing { reason: "timeout".to_owned() });
-        let (proved, verdict) = match outcome {
-            LookUpOutcome::Approved(charge) => {
-                ("approved".to_owned(), Some(Verdict::Completed(charge)))
-            }
-            LookUpOutcome::Declined(decline) => {
-                ("declined".to_owned(), Some(Verdict::Declined(decline)))
-            }
-            LookUpOutcome::Voided => ("voided".to_owned(), Some(Verdict::Voided)),
-            LookUpOutcome::Nothing { reason } => (format!("nothing: {reason}"), None),
-        };
-        self.timeline.add(EventKind::LookUp, None, Some(proved));
-        verdict
-    }
-
-    async fn send_void(&mut self) -> VoidOutcome {
-        let gateway = &self.pay.gateway;
-        let call = gateway.void(self.payment.gateway_key, &self.payment.gateway_request);
-        let outcome = timeout(self.call_limit(), call)
-            .await
-            .unwrap_or_else(|_| VoidOutcome::Nothing { reason: "timeout".to_owned() });
-        let proved = match &outcome {
-            VoidOutcome::Voided => "voided".to_owned(),
-            VoidOutcome::Declined(_) => "declined before".to_owned(),
-            VoidOutcome::Settled(_) => "approved before".to_owned(),
-            VoidOutcome::Nothing { reason } => format!("nothing: {reason}"),
-        };
-        self.timeline.add(EventKind::Void, None, Some(proved));
-        outcome
-    }
-
     /// Commits, under the fence, that a send follows.
     async fn announce(&mut self, void_intended: bool) -> Result<Renewed, PayError> {
         let leased_at = self.pay.clock.elapsed();
@@ -393,6 +358,12 @@ impl Round<'_> {
             }
             self.timeline.add(EventKind::NeedsReview, None, None);
             HandOverTo::Review
+        } else if self.may_stay_open() {
+            self.timeline.add(EventKind::LeftOpen, None, None);
+            let pause = self.pay.terms.recovery.delay_after(self.fence);
+            let left = self.open_end() - self.store_now();
+            let due_in = pause.min(left.try_into().unwrap_or_default());
+            HandOverTo::Client { due_in, open_for: self.pay.terms.open_for }
         } else {
             self.timeline.add(EventKind::HandedOver, None, None);
             HandOverTo::Recovery(self.pay.terms.recovery.delay_after(self.fence))
@@ -406,7 +377,14 @@ impl Round<'_> {
         };
         match self.pay.repository.hand_over(hand_over).await? {
             Renewed::Granted => {
-                Ok(Paid::Unfinished { payment: Box::new(self.payment.clone()), cause: None })
+                self.pay.waiters.look_again(self.payment.id);
+                let payment = Box::new(self.payment.clone());
+                Ok(match to {
+                    HandOverTo::Client { .. } => Paid::LeftOpen(payment),
+                    HandOverTo::Recovery(_) | HandOverTo::Review => {
+                        Paid::Unfinished { payment, cause: None }
+                    }
+                })
             }
             Renewed::FenceLost => Ok(Paid::FenceLost),
         }

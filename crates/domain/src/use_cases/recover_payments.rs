@@ -61,7 +61,7 @@ impl RecoverPayments {
             match task.await {
                 Ok(Paid::Settled(_)) => recovered.settled = recovered.settled.saturating_add(1),
                 Ok(Paid::Unfinished { cause: Some(cause), .. }) => recovered.failures.push(cause),
-                Ok(Paid::Unfinished { cause: None, .. } | Paid::FenceLost) => {}
+                Ok(Paid::Unfinished { cause: None, .. } | Paid::LeftOpen(_) | Paid::FenceLost) => {}
                 Err(stopped) => recovered.failures.push(PayError::Stopped(stopped)),
             }
         }

@@ -277,7 +277,9 @@ impl ResolvePayment {
         };
         match self.pay.settle(ended, timeline).await? {
             Paid::Settled(_) => Ok(Resolved::Settled(status)),
-            Paid::Unfinished { .. } | Paid::FenceLost => Err(ResolveError::Taken),
+            Paid::Unfinished { .. } | Paid::LeftOpen(_) | Paid::FenceLost => {
+                Err(ResolveError::Taken)
+            }
         }
     }
 

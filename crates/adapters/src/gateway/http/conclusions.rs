@@ -61,9 +61,7 @@ enum Ended {
 pub fn of_charge(exchanged: Result<Answer, Failure>, asked: &Asked) -> ChargeOutcome {
     let answer = match exchanged {
         Ok(answer) => answer,
-        Err(Failure::NotSent(reason)) => {
-            return ChargeOutcome::NotExecuted { reason, retry_after: None };
-        }
+        Err(Failure::NotSent(reason)) => return ChargeOutcome::Unreachable { reason },
         Err(Failure::Broken(reason)) => return ChargeOutcome::Unknown { reason },
     };
     match answer.status {

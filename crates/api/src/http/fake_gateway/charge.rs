@@ -3,17 +3,13 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use payonce_domain::gateway::GatewayKey;
-use payonce_domain::use_cases::fake_gateway::{
-    ChargeCommand, ChargeReply, FakeGateway, FakeGatewayMode,
-};
+use payonce_domain::use_cases::fake_gateway::{ChargeCommand, ChargeReply, FakeGateway};
 
 use super::refusal::Refusal;
 use super::view::{ChargeView, error, in_flight, too_many_requests};
-use super::{charge_body, delivery, key, unavailable};
+use super::{charge_body, delivery, key, mode, unavailable};
 use crate::api::Api;
 use crate::http::gate::Readiness;
-
-const MODE: &str = "X-Fake-Gateway-Mode";
 
 /// Executes a charge, or repeats what became of it.
 pub async fn charge(
@@ -42,6 +38,13 @@ fn spell(key: GatewayKey, reply: &ChargeReply) -> HttpResponse {
             let status = if *is_replay { StatusCode::OK } else { StatusCode::CREATED };
             HttpResponse::build(status).json(ChargeView::executed(key, charge))
         }
+        reply => refused(reply),
+    }
+}
+
+/// A reply that is no charge.
+pub fn refused(reply: &ChargeReply) -> HttpResponse {
+    match reply {
         ChargeReply::KeyVoided => {
             error(StatusCode::GONE, "key_voided", "The key is burnt: nothing is charged under it.")
         }
@@ -51,11 +54,16 @@ fn spell(key: GatewayKey, reply: &ChargeReply) -> HttpResponse {
         }
         ChargeReply::InFlight => in_flight(),
         ChargeReply::TooManyRequests => too_many_requests(),
-        ChargeReply::Failed => {
+        ChargeReply::Charge { .. } | ChargeReply::Failed => {
             let detail = "Something broke; look the charge up, or send the same again.";
             error(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail)
         }
     }
+}
+
+/// A decline, where the format has no words for one.
+pub fn declined() -> HttpResponse {
+    error(StatusCode::PAYMENT_REQUIRED, "card_declined", "The issuer declined; no money moved.")
 }
 
 async fn read(
@@ -71,14 +79,6 @@ async fn read(
         _ => return Err(refusal("Send exactly one Idempotency-Key header.".to_owned())),
     };
     let (contents, reference) = charge_body::parse(&body).map_err(refusal)?;
-    let mode = mode(request).map_err(refusal)?;
+    let mode = mode::read(request)?;
     Ok(ChargeCommand { key, contents, reference, mode })
-}
-
-fn mode(request: &HttpRequest) -> Result<Option<FakeGatewayMode>, String> {
-    let Some(name) = request.headers().get(MODE) else {
-        return Ok(None);
-    };
-    let mode = name.to_str().unwrap_or_default().parse();
-    mode.map(Some).map_err(|error| format!("Correct {MODE}: it {error}."))
 }

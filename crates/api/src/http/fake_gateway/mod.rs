@@ -6,7 +6,9 @@ mod charge;
 mod charge_body;
 mod delivery;
 mod look_up;
+mod mode;
 mod refusal;
+mod start;
 mod view;
 mod void;
 
@@ -29,6 +31,7 @@ pub fn routes(config: &mut web::ServiceConfig, gateway: Option<&Arc<FakeGateway>
     };
     config
         .app_data(web::Data::from(Arc::clone(gateway)))
+        .service(resource("/fake-gateway/start").route(web::post().to(start::start)))
         .service(resource("/fake-gateway/charges").route(web::post().to(charge::charge)))
         .service(resource("/fake-gateway/charges/{key}").route(web::get().to(look_up::look_up)))
         .service(resource("/fake-gateway/charges/{key}/void").route(web::post().to(void::void)));

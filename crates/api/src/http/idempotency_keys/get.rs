@@ -1,7 +1,7 @@
 //! `GET /v1/idempotency-keys/{key}`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use payonce_domain::idempotency::{IdempotencyKey, KeySpace, RecordId, RecordState};
+use payonce_domain::idempotency::{IdempotencyKey, KeySpace, RecordId, RecordState, Subject};
 use payonce_domain::ports::KnownKey;
 use serde::Serialize;
 
@@ -14,8 +14,8 @@ use crate::http::timestamp::rfc3339;
 struct KeyView<'a> {
     key: &'a str,
     state: &'static str,
-    payment_id: String,
-    payment: String,
+    payment_id: Option<String>,
+    payment: Option<String>,
     first_seen_at: String,
     last_seen_at: String,
     expires_at: Option<String>,
@@ -33,11 +33,12 @@ impl<'a> From<&'a KnownKey> for KeyView<'a> {
             Some(_) => "completed",
             None => "in_progress",
         };
+        let payment = (record.subject == Subject::Payment).then_some(record.payment_id);
         Self {
             key: record.id.key.as_str(),
             state,
-            payment_id: record.payment_id.to_string(),
-            payment: format!("/v1/payments/{}", record.payment_id),
+            payment_id: payment.map(|id| id.to_string()),
+            payment: payment.map(|id| format!("/v1/payments/{id}")),
             first_seen_at: rfc3339(record.first_seen_at),
             last_seen_at: rfc3339(record.last_seen_at),
             expires_at: expires_at.map(rfc3339),

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue, LOCATION, RETRY_AFTER};
+use actix_web::{HttpRequest, HttpResponse, web};
 use payonce_domain::idempotency::{KeySpace, RecordId, SettledAnswer};
 use payonce_domain::payment::Payment;
 use payonce_domain::use_cases::{CreatePaymentCommand, CreatePaymentOutcome};
@@ -15,6 +14,7 @@ use crate::http::RequestScope;
 use crate::http::key_header::KeyHeader;
 use crate::http::preferences::Preferences;
 use crate::http::problem::{Problem, whole_seconds};
+use crate::http::settled_answer;
 use crate::http::timestamp::rfc3339;
 
 /// When a client looks again at a payment that is not final.
@@ -35,7 +35,7 @@ pub async fn create(
             .map_err(|problem| problem.key_echo(echo.clone()))?,
         record: RecordId { account: scope.account.clone(), space: KeySpace::Key, key },
         request_id: scope.request_id.clone(),
-        wait: preferences.wait.unwrap_or(api.wait).min(api.wait_max),
+        wait: api.wait_of(preferences),
         respond_async: preferences.respond_async,
     };
     let outcome = api.create_payment.execute(command).await;
@@ -46,54 +46,35 @@ pub async fn create(
             }
             Ok(settled(&answer, is_replay, echo))
         }
+        // Of this operation none is left open: what failed is voided or left to recovery.
+        CreatePaymentOutcome::LeftOpen(payment) => {
+            Ok(pending(&payment, preferences.respond_async, echo))
+        }
         CreatePaymentOutcome::Pending { payment, cause } => {
-            if let Some(cause) = cause {
-                let cause = Problem::from_cause(cause).cause_chain();
-                tracing::error!(
-                    request_id = scope.request_id.as_str(),
-                    payment = %payment.id,
-                    cause,
-                    "a payment is left to recovery"
-                );
-            }
+            settled_answer::log_pending(&scope, &payment, cause);
             Ok(pending(&payment, preferences.respond_async, echo))
         }
     }
 }
 
 fn settled(settled: &SettledAnswer, is_replay: bool, echo: HeaderValue) -> HttpResponse {
-    let answer = &settled.answer;
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = keyed(status, is_replay, echo);
-    response.insert_header((CONTENT_TYPE, answer.content_type.as_str()));
-    response.insert_header(("Idempotency-Expires", rfc3339(settled.expires_at)));
-    if let Some(location) = &answer.location {
-        response.insert_header((LOCATION, location.as_str()));
-    }
-    if is_replay {
-        response.insert_header(("Original-Request-Id", settled.request_id.as_str()));
-    }
-    response.body(answer.body.clone())
+    settled_answer::head(settled, is_replay)
+        .insert_header(("Idempotency-Key", echo))
+        .insert_header(("Idempotency-Expires", rfc3339(settled.expires_at)))
+        .body(settled.answer.body.clone())
 }
 
 fn pending(payment: &Payment, respond_async: bool, echo: HeaderValue) -> HttpResponse {
-    let mut response = keyed(StatusCode::ACCEPTED, false, echo);
+    let mut response = HttpResponse::Accepted();
     if respond_async {
         response.insert_header(("Preference-Applied", "respond-async"));
     }
     response
         .content_type(mime::APPLICATION_JSON)
+        .insert_header(("Idempotency-Key", echo))
+        .insert_header(("Idempotent-Replayed", "false"))
+        .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((LOCATION, view::location(payment)))
         .insert_header((RETRY_AFTER, whole_seconds(PENDING_RETRY).to_string()))
         .body(view::body(payment))
-}
-
-/// The head of every answer under a key.
-fn keyed(status: StatusCode, is_replay: bool, echo: HeaderValue) -> HttpResponseBuilder {
-    let mut response = HttpResponse::build(status);
-    response
-        .insert_header(("Idempotency-Key", echo))
-        .insert_header(("Idempotent-Replayed", if is_replay { "true" } else { "false" }))
-        .insert_header((CACHE_CONTROL, "no-store"));
-    response
 }

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use payonce_domain::money::{Currency, InvalidMoney, Money};
+use payonce_domain::money::Currency;
 use payonce_domain::payment::{Metadata, Operation, PaymentRequest};
-use payonce_domain::text::{InvalidText, Text};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::http::fields::{Fault, Fields};
 use crate::http::json_object::JsonObject;
+use crate::http::json_values::{amount, currency, text};
 use crate::http::problem::Problem;
 
 const FIELDS: &[&str] =
@@ -21,65 +21,17 @@ const FIELDS: &[&str] =
 pub fn parse(body: &[u8], default_currency: Currency) -> Result<PaymentRequest, Problem> {
     let JsonObject(members) = JsonObject::parse(body)?;
     let mut fields = Fields::new(FIELDS, members);
-    let currency = fields.optional("currency", read_currency).unwrap_or(default_currency);
-    let money = fields.required("amount", |raw| read_amount(raw, currency));
-    let payment_method = fields.optional("payment_method", read_text);
-    let reference = fields.optional("reference", read_text);
-    let description = fields.optional("description", read_text);
+    let currency = fields.optional("currency", currency).unwrap_or(default_currency);
+    let money = fields.required("amount", |raw| amount(raw, currency));
+    let payment_method = fields.optional("payment_method", text);
+    let reference = fields.optional("reference", text);
+    let description = fields.optional("description", text);
     let metadata = fields.optional("metadata", read_metadata).unwrap_or_default();
     fields.finish()?;
     // A body that was not refused has an amount.
     let money = money.ok_or_else(|| Problem::invalid_fields(Vec::new()))?;
     let operation = Operation::CreatePayment;
     Ok(PaymentRequest { operation, money, payment_method, reference, description, metadata })
-}
-
-fn read_amount(raw: &RawValue, currency: Currency) -> Result<Option<Money>, Fault> {
-    let token = raw.get();
-    if token == "null" {
-        return Ok(None);
-    }
-    let money = if token.starts_with('"') {
-        Money::parse(&read_string(raw)?, currency)
-    } else if token.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
-        Money::parse(token, currency)
-    } else {
-        return Err(Fault::new("invalid_type", "must be a number or a string"));
-    };
-    money.map(Some).map_err(|error| {
-        let code = match error {
-            InvalidMoney::NotANumber => "not_a_number",
-            InvalidMoney::NotPositive => "not_positive",
-            InvalidMoney::TooManyDecimals { .. } => "too_many_decimals",
-            InvalidMoney::OutOfRange => "out_of_range",
-        };
-        Fault::new(code, error.to_string())
-    })
-}
-
-fn read_currency(raw: &RawValue) -> Result<Option<Currency>, Fault> {
-    if raw.get() == "null" {
-        return Ok(None);
-    }
-    let code = read_string(raw)?;
-    code.parse().map(Some).map_err(|error: payonce_domain::money::InvalidCurrency| {
-        Fault::new("unknown_currency", error.to_string())
-    })
-}
-
-fn read_text<const MIN: usize, const MAX: usize>(
-    raw: &RawValue,
-) -> Result<Option<Text<MIN, MAX>>, Fault> {
-    if raw.get() == "null" {
-        return Ok(None);
-    }
-    Text::parse(read_string(raw)?).map(Some).map_err(|error| {
-        let code = match error {
-            InvalidText::Length { .. } => "invalid_length",
-            InvalidText::Control => "invalid_characters",
-        };
-        Fault::new(code, error.to_string())
-    })
 }
 
 fn read_metadata(raw: &RawValue) -> Result<Option<Metadata>, Fault> {
@@ -92,14 +44,6 @@ fn read_metadata(raw: &RawValue) -> Result<Option<Metadata>, Fault> {
     })?;
     let metadata = Metadata::parse(pairs);
     metadata.map(Some).map_err(|error| Fault::new("invalid_metadata", error.to_string()))
-}
-
-fn read_string(raw: &RawValue) -> Result<String, Fault> {
-    if !raw.get().starts_with('"') {
-        return Err(Fault::new("invalid_type", "must be a string"));
-    }
-    serde_json::from_str(raw.get())
-        .map_err(|error| Fault::new("invalid_string", format!("must be a valid string: {error}")))
 }
 
 /// An object whose values are strings and whose names stand once each.

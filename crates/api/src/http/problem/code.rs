@@ -39,6 +39,14 @@ pub enum Code {
     GatewayError,
     /// The gateway cannot be reached.
     GatewayUnavailable,
+    /// Every attempt of this call failed, and the payment stays open.
+    AttemptsFailed,
+    /// A payment whose outcome is not known yet, and that nobody may try again.
+    PaymentPending,
+    /// A key of an operation that was done, whose answer is gone.
+    ResourceExists,
+    /// An order that there is none of.
+    OrderNotFound,
     /// The database cannot be reached.
     StoreUnavailable,
     /// A record of a newer version.
@@ -72,6 +80,10 @@ impl Code {
             Self::PaymentDeclined => "payment_declined",
             Self::GatewayError => "gateway_error",
             Self::GatewayUnavailable => "gateway_unavailable",
+            Self::AttemptsFailed => "attempts_failed",
+            Self::PaymentPending => "payment_pending",
+            Self::ResourceExists => "resource_exists",
+            Self::OrderNotFound => "order_not_found",
             Self::StoreUnavailable => "store_unavailable",
             Self::VersionNotSupported => "version_not_supported",
             Self::ShuttingDown => "shutting_down",
@@ -88,18 +100,21 @@ impl Code {
             | Self::MalformedBody
             | Self::ValidationFailed => StatusCode::BAD_REQUEST,
             Self::PaymentDeclined => StatusCode::PAYMENT_REQUIRED,
-            Self::IdempotencyKeyNotFound | Self::RouteNotFound | Self::PaymentNotFound => {
-                StatusCode::NOT_FOUND
-            }
+            Self::IdempotencyKeyNotFound
+            | Self::RouteNotFound
+            | Self::PaymentNotFound
+            | Self::OrderNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::IdempotencyKeyInUse => StatusCode::CONFLICT,
+            Self::IdempotencyKeyInUse | Self::PaymentPending | Self::ResourceExists => {
+                StatusCode::CONFLICT
+            }
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::IdempotencyKeyReused | Self::IdempotencyKeyExpired => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::InternalError | Self::AttemptsFailed => StatusCode::INTERNAL_SERVER_ERROR,
             Self::GatewayError => StatusCode::BAD_GATEWAY,
             Self::GatewayUnavailable
             | Self::StoreUnavailable
@@ -129,6 +144,10 @@ impl Code {
             Self::PaymentDeclined => "Payment declined",
             Self::GatewayError => "Gateway error",
             Self::GatewayUnavailable => "Gateway unavailable",
+            Self::AttemptsFailed => "Attempts failed",
+            Self::PaymentPending => "Payment pending",
+            Self::ResourceExists => "Resource exists",
+            Self::OrderNotFound => "No such order",
             Self::StoreUnavailable => "Store unavailable",
             Self::VersionNotSupported => "Record of another version",
             Self::ShuttingDown => "Shutting down",
@@ -182,6 +201,16 @@ impl Code {
                 "The payment gateway cannot be reached; nothing was stored. Repeat the request \
                  with the same key."
             }
+            Self::AttemptsFailed => {
+                "The payment failed for now and nothing is final. Repeat the request with the same \
+                 key: it resumes the same payment."
+            }
+            Self::PaymentPending => {
+                "The outcome of this payment is being settled. Repeat the request with the same \
+                 key later."
+            }
+            Self::ResourceExists => "Resource already exists",
+            Self::OrderNotFound => "There is no such order.",
             Self::StoreUnavailable => {
                 "The service cannot reach its database. Repeat the request with the same key."
             }

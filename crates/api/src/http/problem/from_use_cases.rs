@@ -18,7 +18,7 @@ impl From<CreatePaymentError> for Problem {
         // No `_` arm: a new variant must choose its code.
         match error {
             CreatePaymentError::KeyReused { payment, fields } => {
-                Self::new(Code::IdempotencyKeyReused).payment(payment).differing_fields(fields)
+                Self::new(Code::IdempotencyKeyReused).payment_if(payment).differing_fields(fields)
             }
             CreatePaymentError::InUse { payment, .. } => {
                 // The lease is the worst case; most payments take a moment.
@@ -26,7 +26,7 @@ impl From<CreatePaymentError> for Problem {
                 Self::new(Code::IdempotencyKeyInUse).payment(payment).retry_after(wait)
             }
             CreatePaymentError::Expired { payment } => {
-                Self::new(Code::IdempotencyKeyExpired).payment(payment)
+                Self::new(Code::IdempotencyKeyExpired).payment_if(payment)
             }
             CreatePaymentError::UnknownFingerprintVersion => {
                 Self::new(Code::VersionNotSupported).retry_after(STORE_RETRY)

@@ -115,6 +115,13 @@ impl Problem {
         self
     }
 
+    /// Names and links the payment it is about, if it is about one.
+    #[must_use]
+    pub fn payment_if(mut self, payment: Option<PaymentId>) -> Self {
+        self.0.payment = payment;
+        self
+    }
+
     /// Names the fields in which two requests differ.
     #[must_use]
     pub fn differing_fields(mut self, differing_fields: Vec<&'static str>) -> Self {

@@ -20,12 +20,14 @@ fn running() -> IdempotencyRecord {
             key: "k".parse().expect("valid"),
         },
         generation: Generation::FIRST,
+        subject: Subject::Payment,
         payment_id: PaymentId(Uuid::from_u128(1)),
         fingerprint: fingerprint("1"),
         request_id: "first".parse().expect("valid"),
         fence: Fence::FIRST,
         opening_fence: Fence::FIRST,
         state: RecordState::Running { lease_until: NOW + LEASE },
+        open_until: None,
         is_awaited: false,
         first_seen_at: NOW,
         last_seen_at: NOW,
@@ -71,6 +73,7 @@ impl Request {
     fn claim_as(&self, record: &mut IdempotencyRecord, at: OffsetDateTime, id: u128) -> Claim {
         let terms = ClaimTerms {
             fingerprint: &self.fingerprint,
+            subject: Subject::Payment,
             candidate: PaymentId(Uuid::from_u128(id)),
             request_id: &self.request_id,
             lease: LEASE,
@@ -159,7 +162,7 @@ fn an_expired_key_is_a_new_request_only_where_reuse_is_configured() {
 fn an_unsettled_record_never_expires() {
     for state in [
         RecordState::Running { lease_until: NOW },
-        RecordState::Open { until: NOW },
+        RecordState::Open { due_at: NOW },
         RecordState::Queued { due_at: NOW },
         RecordState::Unknown { due_at: NOW },
         RecordState::InReview,
@@ -180,8 +183,22 @@ fn what_nobody_works_on_is_pending_unless_it_was_left_open_for_its_client() {
         assert_eq!(request("1").claim(&mut record, NOW), Claim::Pending);
         assert_eq!(record.fence, Fence(1));
     }
-    let mut open = IdempotencyRecord { state: RecordState::Open { until: NOW + DAY }, ..running() };
+    let mut open = running();
+    open.leave_open(Fence::FIRST, NOW, NOW + DAY).expect("ours");
     assert_eq!(request("1").claim(&mut open, NOW), Claim::TakenOver);
+    assert_eq!(open.open_until, None, "its client is back");
+}
+
+#[test]
+fn what_recovery_looked_at_is_left_open_no_longer_than_before() {
+    let mut open = running();
+    open.leave_open(Fence::FIRST, NOW, NOW + DAY).expect("ours");
+    assert!(open.take_due(LEASE, NOW));
+    assert_eq!(open.open_until, Some(NOW + DAY), "whoever goes on must know");
+    open.leave_open(Fence(2), NOW + DAY, NOW + DAY * 2).expect("ours");
+    assert_eq!(open.open_until, Some(NOW + DAY));
+    assert_eq!(open.state, RecordState::Open { due_at: NOW + DAY });
+    assert_eq!(open.leave_open(Fence(1), NOW, NOW), Err(FenceLost));
 }
 
 #[test]

@@ -127,15 +127,15 @@ async fn a_pending_payment_is_shown_as_it_is_and_nothing_is_sent() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_key_is_refused_at_once_and_nothing_is_sent() {
     let payment = fixtures::payment().id;
-    let mismatch = move |_| Ok(Opened::Mismatch { payment, fields: vec!["amount"] });
+    let mismatch = move |_| Ok(Opened::Mismatch { payment: Some(payment), fields: vec!["amount"] });
     let (create, _) = opens(untouched(), mismatch);
     let error = create.execute(command(WAIT)).await.expect_err("another request");
     assert!(matches!(error, CreatePaymentError::KeyReused { payment: of, fields }
-        if of == payment && fields == ["amount"]));
+        if of == Some(payment) && fields == ["amount"]));
 
-    let (create, _) = opens(untouched(), move |_| Ok(Opened::Expired { payment }));
+    let (create, _) = opens(untouched(), move |_| Ok(Opened::Expired { payment: Some(payment) }));
     let error = create.execute(command(WAIT)).await.expect_err("expired");
-    assert!(matches!(error, CreatePaymentError::Expired { payment: of } if of == payment));
+    assert!(matches!(error, CreatePaymentError::Expired { payment: of } if of == Some(payment)));
 
     let (create, _) = opens(untouched(), |_| Ok(Opened::UnknownFingerprintVersion));
     let error = create.execute(command(WAIT)).await.expect_err("unknown version");
@@ -351,7 +351,10 @@ async fn a_panic_while_paying_is_an_error_and_not_a_hang() {
 async fn a_duplicate_of_what_this_process_is_paying_does_not_ask_the_store() {
     let (create, opens) = opens(untouched(), |_| panic!("the store is not to be asked"));
     let payment = fixtures::payment().id;
-    let _paying = create.running.enter(&fixtures::open(), payment);
+    let Joined::First(paying) = create.running.join(&fixtures::open()) else {
+        panic!("nobody else is at it")
+    };
+    paying.paying(payment);
     let at_once = create.execute(command(Duration::ZERO)).await;
     assert!(matches!(at_once, Err(CreatePaymentError::InUse { .. })), "{at_once:?}");
 
@@ -374,7 +377,7 @@ async fn a_request_that_lost_its_fence_never_reuses_a_key_that_expired_meanwhile
         Story::new().charge(ChargeOutcome::Approved(charged())).settle_with(move |_| lost());
     let (create, opens) = opens(story, |number| match number {
         1 => owned(),
-        _ => Ok(Opened::Expired { payment: fixtures::payment().id }),
+        _ => Ok(Opened::Expired { payment: Some(fixtures::payment().id) }),
     });
     let terms = CreateTerms {
         key_secret: GatewayKeySecret::new(b"secret"),

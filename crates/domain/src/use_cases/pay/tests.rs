@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
 use super::*;
+use crate::gateway::LookUpOutcome;
 use crate::payment::{Failure, NewEvent, PaymentState, PaymentStatus};
 use crate::use_cases::fixtures::{
     self, LEASE, Story, TERMS, Told, charged, decline, lock, unavailable,

@@ -1,0 +1,19 @@
+//! The format with user, amount and key in its body: the key stays open until the payment
+//! succeeds.
+
+mod answer;
+mod body;
+mod post;
+
+use actix_web::middleware::from_fn;
+use actix_web::web;
+
+use super::{deadline, resource};
+
+pub use answer::final_answer;
+
+/// The path of the format.
+pub fn routes(config: &mut web::ServiceConfig) {
+    let pay = resource("/pay", "POST").route(web::post().to(post::pay));
+    config.service(pay.wrap(from_fn(deadline::end_in_time)));
+}
