@@ -45,6 +45,8 @@ pub enum Action {
     CacheEarly(ProcessId),
     /// The payment is left to recovery.
     HandOver(ProcessId),
+    /// The payment is left to its client's next try.
+    LeaveOpen(ProcessId),
     /// The policy limit is over: the payment is left to an operator.
     Review(ProcessId),
     /// The client gets the stored answer, which may be cached as well.
@@ -62,6 +64,8 @@ pub enum Action {
     CrashAfterSend(ProcessId),
     /// The lease ends: its owner is dead, or paused for too long.
     LeaseEnds,
+    /// The time for which a payment was left to its client is over.
+    OpenEnds,
     /// A charge that was sent before arrives.
     LateCharge(u8, Choice),
     /// A void that was sent before arrives.
@@ -96,6 +100,8 @@ impl Action {
             | Self::Void(..)
             | Self::Settle(_)
             | Self::HandOver(_)
+            | Self::LeaveOpen(_)
+            | Self::OpenEnds
             | Self::Review(_)
             | Self::Tell { .. }
             | Self::LeaseEnds => true,

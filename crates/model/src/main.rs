@@ -25,6 +25,9 @@ struct Arguments {
     /// Requests leave the paying to recovery.
     #[arg(long)]
     queued: bool,
+    /// What failed is left for its client's next try.
+    #[arg(long)]
+    stays_open: bool,
     /// What an expired key does, instead of what the size says.
     #[arg(long, value_enum)]
     after_expiry: Option<AfterExpiry>,
@@ -79,6 +82,7 @@ impl Arguments {
             *number = asked.unwrap_or(*number);
         }
         size.is_queued |= self.queued;
+        size.stays_open |= self.stays_open;
         size.after_expiry = self.after_expiry.unwrap_or(size.after_expiry);
         size
     }

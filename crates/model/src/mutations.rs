@@ -49,6 +49,8 @@ pub enum Mutation {
     AnswerBeforeCommit,
     /// A replay is spelled anew instead of read from the store.
     ReplaySpelledAnew,
+    /// A worker does not look at records that were left for their clients.
+    OpenIsForgotten,
     /// A worker does not look at records that were handed over as unknown.
     UnknownIsForgotten,
 }

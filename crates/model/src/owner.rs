@@ -6,7 +6,7 @@ use crate::gateway::{Choice, KEYS_OF_A_GENERATION, Verdict};
 use crate::mutations::Mutation;
 use crate::protocol::Protocol;
 use crate::state::{
-    Answer, Claim, LookUp, Payment, ProcessId, RecordState, Role, State, Status, Step,
+    Answer, Claim, LookUp, OpenTime, Payment, ProcessId, RecordState, Role, State, Status, Step,
 };
 use crate::store::FenceLost;
 
@@ -62,11 +62,16 @@ impl Protocol {
                     actions.push(Action::Review(id));
                 }
             }
+            Step::LeaveOpen => actions.push(Action::LeaveOpen(id)),
             Step::Waiting | Step::Insert | Step::Reopen | Step::Tell(_) | Step::Over => {}
         }
         let commits = matches!(
             step,
-            Step::Announce { .. } | Step::IntendVoid | Step::Settle(_) | Step::HandOver
+            Step::Announce { .. }
+                | Step::IntendVoid
+                | Step::Settle(_)
+                | Step::HandOver
+                | Step::LeaveOpen
         );
         // In doubt is worth a thought only where the commit was made.
         let is_current = state.record.is_some_and(|record| {
@@ -140,8 +145,15 @@ impl Protocol {
             (None, _) if !fails && self.breaks(Mutation::NotFoundMeansFailed) => {
                 Step::Settle(Verdict::Voided)
             }
-            (None, LookUp::First) => self.first_attempt(state, id)?,
-            (None, LookUp::Last) => Step::IntendVoid,
+            (None, LookUp::First) => match state.record.and_then(|record| record.open) {
+                None => self.first_attempt(state, id)?,
+                Some(OpenTime::Lasts) if !payment.is_past_window() => Step::LeaveOpen,
+                Some(OpenTime::Over) if !payment.is_past_window() => Step::IntendVoid,
+                Some(_) => self.instead_of_sending(state, id),
+            },
+            (None, LookUp::Last) if !self.size.stays_open => Step::IntendVoid,
+            (None, LookUp::Last) if payment.is_past_window() => Step::HandOver,
+            (None, LookUp::Last) => Step::LeaveOpen,
         };
         state.process_mut(id)?.step = step;
         Some(())

@@ -5,15 +5,31 @@ use stateright::Property;
 
 use crate::gateway::{Entry, Ledger, Verdict};
 use crate::protocol::Protocol;
-use crate::size::AfterExpiry;
-use crate::state::{Payload, Process, RecordState, Role, State, Status, Step};
+use crate::size::{AfterExpiry, Size};
+use crate::state::{OpenTime, Payload, Process, RecordState, Role, State, Status, Step};
 use crate::store::Decision;
 
 /// Every property.
-pub fn all() -> Vec<Property<Protocol>> {
+pub fn all(size: &Size) -> Vec<Property<Protocol>> {
     let mut properties = rules();
     properties.extend(sights());
+    if size.stays_open {
+        properties.extend(sights_of_open_keys());
+    }
     properties
+}
+
+fn sights_of_open_keys() -> Vec<Property<Protocol>> {
+    vec![
+        Property::sometimes("left open for its client", |_, state| is_open(state)),
+        Property::sometimes("a charge arriving while it is left open", |_, state| {
+            is_open(state) && state.gateway.ledgers().iter().any(Ledger::is_charge_pending)
+        }),
+        Property::sometimes("voided after its client stayed away", |_, state: &State| {
+            any(state, |process| process.step == Step::Void && process.role == Role::Worker)
+                && state.record.is_some_and(|it| it.open == Some(OpenTime::Over))
+        }),
+    ]
 }
 
 fn rules() -> Vec<Property<Protocol>> {
@@ -151,6 +167,10 @@ fn sights() -> Vec<Property<Protocol>> {
             },
         ),
     ]
+}
+
+fn is_open(state: &State) -> bool {
+    state.record.is_some_and(|record| record.state == RecordState::Open)
 }
 
 /// How many uses of the key have a payment.

@@ -6,7 +6,7 @@ use crate::actions::Action;
 use crate::mutations::Mutation;
 use crate::properties;
 use crate::size::Size;
-use crate::state::{Payload, Process, ProcessId, RecordState, Role, State, Step};
+use crate::state::{OpenTime, Payload, Process, ProcessId, RecordState, Role, State, Step};
 
 /// The protocol at one size, whole or with one rule switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,11 @@ impl Protocol {
             Action::Settle(id) => self.settle_payment(state, id),
             Action::CacheEarly(id) => self.cache_early(state, id),
             Action::HandOver(id) => self.give_up(state, id, RecordState::Unknown),
+            Action::LeaveOpen(id) => self.give_up(state, id, RecordState::Open),
+            Action::OpenEnds => {
+                state.record.as_mut()?.open = Some(OpenTime::Over);
+                Some(())
+            }
             Action::Review(id) => self.give_up(state, id, RecordState::InReview),
             Action::Tell { process, is_cached } => {
                 self.tell_client(state, process, payload_of(state, process)?, is_cached)
@@ -139,6 +144,6 @@ impl Model for Protocol {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        properties::all()
+        properties::all(&self.size)
     }
 }

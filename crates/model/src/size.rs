@@ -30,6 +30,8 @@ pub struct Size {
     pub budget: Budget,
     /// Whether requests leave the paying to recovery.
     pub is_queued: bool,
+    /// Whether what failed is left for its client's next try instead of being voided.
+    pub stays_open: bool,
     /// Whether answers expire, are purged and forgotten.
     pub expires: bool,
     /// What an expired key does.
@@ -48,6 +50,9 @@ impl Display for Size {
         )?;
         if self.is_queued {
             f.write_str(", queued")?;
+        }
+        if self.stays_open {
+            f.write_str(", left open")?;
         }
         match (self.expires, self.after_expiry) {
             (false, _) => f.write_str(", no expiry"),
@@ -79,6 +84,7 @@ impl Preset {
             attempts: 2,
             budget,
             is_queued: false,
+            stays_open: false,
             expires: true,
             after_expiry: AfterExpiry::Refuse,
         };

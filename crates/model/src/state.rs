@@ -42,6 +42,8 @@ pub enum RecordState {
         /// Whether the lease still lasts, by the store's clock.
         lease_lasts: bool,
     },
+    /// Left for its client's next try.
+    Open,
     /// Accepted, for recovery to pay.
     Queued,
     /// The outcome is unknown; recovery finds out.
@@ -59,6 +61,15 @@ pub enum RecordState {
     Purged,
 }
 
+/// How long a payment is left for its client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OpenTime {
+    /// Recovery only looks.
+    Lasts,
+    /// Recovery voids.
+    Over,
+}
+
 /// The record of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Record {
@@ -72,6 +83,8 @@ pub struct Record {
     pub fence: u8,
     /// The number of whoever opened this generation.
     pub opening_fence: u8,
+    /// Whether it was left for its client, who has not come back since.
+    pub open: Option<OpenTime>,
     /// What it has come to.
     pub state: RecordState,
 }
@@ -177,6 +190,8 @@ pub enum Step {
     Settle(Verdict),
     /// Leave the payment to recovery, or back to it.
     HandOver,
+    /// Leave the payment to its client's next try.
+    LeaveOpen,
     /// Give the client the answer that was just stored.
     Tell(Answer),
     /// The request is over, one way or another.

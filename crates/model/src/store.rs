@@ -5,7 +5,8 @@ use crate::mutations::Mutation;
 use crate::protocol::Protocol;
 use crate::size::AfterExpiry;
 use crate::state::{
-    Answer, Claim, Payload, Payment, PaymentId, ProcessId, Record, RecordState, State, Status,
+    Answer, Claim, OpenTime, Payload, Payment, PaymentId, ProcessId, Record, RecordState, State,
+    Status,
 };
 
 /// What a record decides about a further request.
@@ -72,7 +73,7 @@ impl Protocol {
                 Decision::AlreadyOurs
             }
             RecordState::Running { lease_lasts: true } => Decision::InUse,
-            RecordState::Running { lease_lasts: false } => Decision::TakeOver,
+            RecordState::Running { lease_lasts: false } | RecordState::Open => Decision::TakeOver,
             RecordState::Queued
             | RecordState::Unknown
             | RecordState::InReview
@@ -97,7 +98,12 @@ impl Protocol {
                 Opened::Opened(claim)
             }
             Decision::TakeOver => match self.take_over(state) {
-                Some(claim) => Opened::TakenOver(claim),
+                Some(claim) => {
+                    if let Some(record) = state.record.as_mut() {
+                        record.open = None;
+                    }
+                    Opened::TakenOver(claim)
+                }
                 None => Opened::Refused,
             },
             Decision::NextGeneration => {
@@ -147,6 +153,7 @@ impl Protocol {
             payload,
             fence,
             opening_fence: fence,
+            open: None,
             state: if is_queued {
                 RecordState::Queued
             } else {
@@ -198,6 +205,9 @@ impl Protocol {
         check_owner(state, claim)?;
         if let Some(record) = state.record.as_mut() {
             record.state = to;
+            if to == RecordState::Open {
+                record.open.get_or_insert(OpenTime::Lasts);
+            }
         }
         if to == RecordState::InReview
             && let Some(payment) = state.payment_mut(claim.payment)

@@ -5,7 +5,7 @@ use crate::actions::Action;
 use crate::gateway::{Choice, Entry};
 use crate::mutations::Mutation;
 use crate::protocol::Protocol;
-use crate::state::{PaymentId, ProcessId, RecordState, Role, State, Step};
+use crate::state::{OpenTime, PaymentId, ProcessId, RecordState, Role, State, Step};
 
 impl Protocol {
     pub(crate) fn surroundings(&self, state: &State, actions: &mut Vec<Action>) {
@@ -52,6 +52,12 @@ impl Protocol {
         {
             actions.push(Action::LeaseEnds);
         }
+        let is_open = |record: crate::state::Record| {
+            record.state == RecordState::Open && record.open == Some(OpenTime::Lasts)
+        };
+        if state.record.is_some_and(is_open) {
+            actions.push(Action::OpenEnds);
+        }
         for (id, payment) in (0..).zip(&state.payments) {
             // Once it is resolved and nobody works on it, its window matters to nobody.
             let is_worked_on = state
@@ -82,7 +88,7 @@ impl Protocol {
         };
         let is_abandoned = matches!(
             record.state,
-            RecordState::Unknown | RecordState::Running { lease_lasts: false }
+            RecordState::Open | RecordState::Unknown | RecordState::Running { lease_lasts: false }
         );
         if self.breaks(Mutation::SweepOfUnsettled) && is_abandoned {
             actions.push(Action::Forget);
@@ -134,6 +140,7 @@ impl Protocol {
             Step::IntendVoid => self.intend_void(state, id)?,
             Step::Settle(_) => self.settle_payment(state, id)?,
             Step::HandOver => self.give_up(state, id, RecordState::Unknown)?,
+            Step::LeaveOpen => self.give_up(state, id, RecordState::Open)?,
             _ => return None,
         }
         *state.process_mut(id)? = before;

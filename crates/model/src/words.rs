@@ -51,6 +51,8 @@ fn sentence(action: Action, before: &State, after: &State) -> String {
         Action::Settle(id) => format!("{} settles{}", who(id), now(id)),
         Action::CacheEarly(id) => format!("{} caches an answer not yet stored", who(id)),
         Action::HandOver(id) => format!("{} hands the payment over{}", who(id), now(id)),
+        Action::LeaveOpen(id) => format!("{} leaves the payment to its client{}", who(id), now(id)),
+        Action::OpenEnds => "the client has stayed away for too long".to_owned(),
         Action::Review(id) => format!("{} leaves the payment to an operator{}", who(id), now(id)),
         Action::Tell { process, is_cached: false } => format!("{} answers", who(process)),
         Action::Tell { process, is_cached: true } => format!("{} caches and answers", who(process)),
@@ -142,6 +144,7 @@ impl Display for Step {
             Self::Void => f.write_str("send the void"),
             Self::Settle(verdict) => write!(f, "settle as {verdict}"),
             Self::HandOver => f.write_str("hand over"),
+            Self::LeaveOpen => f.write_str("leave it open"),
             Self::Tell(answer) => write!(f, "answer {answer}"),
             Self::Over => f.write_str("nothing"),
         }
@@ -170,6 +173,7 @@ impl Display for Record {
         match self.state {
             RecordState::Running { lease_lasts: true } => f.write_str("running"),
             RecordState::Running { lease_lasts: false } => f.write_str("running, lease over"),
+            RecordState::Open => f.write_str("left open"),
             RecordState::Queued => f.write_str("queued"),
             RecordState::Unknown => f.write_str("unknown"),
             RecordState::InReview => f.write_str("in review"),

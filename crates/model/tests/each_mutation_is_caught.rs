@@ -5,10 +5,12 @@ use clap::ValueEnum;
 use payonce_model::check;
 use payonce_model::mutations::Mutation;
 use payonce_model::protocol::Protocol;
-use payonce_model::size::Preset;
+use payonce_model::size::{Preset, Size};
 
 fn assert_caught(mutation: Mutation, rule: &str) {
-    let protocol = Protocol { size: Preset::Small.size(), mutation: Some(mutation) };
+    let stays_open = mutation == Mutation::OpenIsForgotten;
+    let size = Size { stays_open, ..Preset::Small.size() };
+    let protocol = Protocol { size, mutation: Some(mutation) };
     let broken = check::run(protocol, 1).broken();
     assert!(broken.iter().any(|(name, _)| *name == rule), "{mutation:?} broke {broken:?}");
 }
@@ -67,5 +69,6 @@ caught! {
     take_over_keeps_fence: TakeOverKeepsFence breaks UNTRUE;
     answer_before_commit: AnswerBeforeCommit breaks NOT_STORED;
     replay_spelled_anew: ReplaySpelledAnew breaks NOT_STORED;
+    open_is_forgotten: OpenIsForgotten breaks LEFT_HANGING;
     unknown_is_forgotten: UnknownIsForgotten breaks LEFT_HANGING;
 }

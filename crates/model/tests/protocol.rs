@@ -30,6 +30,12 @@ fn payments_left_to_recovery_follow_the_same_rules() {
 }
 
 #[test]
+fn payments_left_open_for_their_clients_follow_the_same_rules() {
+    let outcome = check(Size { stays_open: true, ..Preset::Small.size() });
+    assert!(outcome.is_good(), "{:?}", outcome.verdicts);
+}
+
+#[test]
 fn commits_in_doubt_change_nothing() {
     let small = Preset::Small.size();
     let budget = Budget { faults: 1, doubts: 1, ..small.budget };
