@@ -7,7 +7,8 @@
 //! [`use_cases`] (what the service does).
 //!
 //! This crate must not know a database, a wire format, a web framework or a wall clock. It uses
-//! tokio for tasks, timers and wake-ups only.
+//! tokio for tasks, timers and wake-ups only, and tracing so that a task of its own stays part of the
+//! trace that it began in.
 
 pub mod account;
 pub mod gateway;

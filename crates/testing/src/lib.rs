@@ -1,9 +1,11 @@
-//! Private databases for the tests of the other crates.
+//! Private databases for the tests of the other crates, and a reader of metrics.
 //!
 //! PostgreSQL is a real server, named by `TEST_DATABASE_URL`; each test gets a schema of its own
 //! in it, dropped with everything in it at the end. SQLite is a file in a folder of its own.
 //! A missing server is a failure that says what to do, never a skipped test.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot start must fail")]
+
+pub mod metrics;
 
 use diesel::Connection;
 use diesel::connection::SimpleConnection;

@@ -34,6 +34,31 @@ pub struct BreakerGateway {
     circuit: Mutex<Circuit>,
 }
 
+/// What a breaker does with the next call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CircuitState {
+    /// Lets it through.
+    Closed,
+    /// Holds it back.
+    Open,
+    /// Lets one through to see.
+    HalfOpen,
+}
+
+impl CircuitState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
+
+    /// The name under which it is shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Circuit {
     Closed { failures: u32 },
@@ -45,6 +70,15 @@ impl BreakerGateway {
     /// Puts a breaker around a gateway.
     pub fn new(gateway: Arc<dyn PaymentGateway>, settings: BreakerSettings) -> Self {
         Self { gateway, settings, circuit: Mutex::new(Circuit::Closed { failures: 0 }) }
+    }
+
+    /// What it does with the next call.
+    pub fn state(&self) -> CircuitState {
+        match *self.circuit() {
+            Circuit::Closed { .. } => CircuitState::Closed,
+            Circuit::Open { until } if Instant::now() < until => CircuitState::Open,
+            Circuit::Open { .. } | Circuit::Trying => CircuitState::HalfOpen,
+        }
     }
 
     fn circuit(&self) -> MutexGuard<'_, Circuit> {
@@ -205,6 +239,7 @@ mod tests {
             assert_eq!(charge(&breaker).await, unknown());
         }
         assert!(!breaker.is_available());
+        assert_eq!(breaker.state(), CircuitState::Open);
         assert!(matches!(charge(&breaker).await, ChargeOutcome::Unreachable { .. }));
     }
 
@@ -226,11 +261,13 @@ mod tests {
         }
         tokio::time::advance(SETTINGS.pause).await;
         assert!(breaker.is_available());
+        assert_eq!(breaker.state(), CircuitState::HalfOpen);
         assert_eq!(charge(&breaker).await, unknown());
         assert!(!breaker.is_available(), "open again");
         tokio::time::advance(SETTINGS.pause).await;
         assert_eq!(charge(&breaker).await, approved());
         assert!(breaker.is_available(), "closed");
+        assert_eq!(breaker.state(), CircuitState::Closed);
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,9 +4,11 @@ mod breaker;
 mod charge_request;
 mod http;
 mod ledger;
+mod measured;
 mod simulated;
 
-pub use breaker::{BreakerGateway, BreakerSettings};
+pub use breaker::{BreakerGateway, BreakerSettings, CircuitState};
 pub use http::{HttpGateway, HttpGatewaySettings};
 pub use ledger::Ledger;
+pub use measured::MeasuredGateway;
 pub use simulated::{SimulatedGateway, SimulationSettings};

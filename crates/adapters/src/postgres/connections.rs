@@ -11,6 +11,7 @@ use payonce_domain::ports::{BoxedError, RepositoryError, Tell};
 use url::Url;
 
 use super::notifications;
+use crate::store::PoolUse;
 use crate::store::StoreOptions;
 use crate::store::connections::Connections;
 use crate::store::error::StoreError;
@@ -83,6 +84,10 @@ impl Connections for PostgresConnections {
 
     async fn listen(&self, tell: Tell) {
         notifications::listen(&self.url, tell).await;
+    }
+
+    fn pool_use(&self) -> Vec<PoolUse> {
+        vec![PoolUse::of("shared", &self.pool)]
     }
 
     fn close(&self) {

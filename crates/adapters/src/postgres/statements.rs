@@ -1,5 +1,6 @@
 //! The protocol's statements on PostgreSQL.
 
+use diesel::dsl::{count_star, min};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use payonce_domain::account::AccountId;
@@ -10,6 +11,7 @@ use payonce_domain::payment::{Payment, PaymentEvent, PaymentId};
 use payonce_domain::ports::{KnownKey, LeaseRenewal, PaymentPage, TakeDue};
 use time::OffsetDateTime;
 
+use crate::store::backlog::{self, BacklogStatements, StateRow, shared_backlog_statements};
 use crate::store::charge_ledger::{ChargeRow, LedgerStatements, shared_ledger_statements};
 use crate::store::error::StoreError;
 use crate::store::queries::{ListCall, Queries, page, shared_queries};
@@ -83,4 +85,8 @@ impl Queries for PgConnection {
 
 impl LedgerStatements for PgConnection {
     shared_ledger_statements!();
+}
+
+impl BacklogStatements for PgConnection {
+    shared_backlog_statements!();
 }

@@ -9,6 +9,7 @@ use diesel::connection::SimpleConnection;
 use diesel::sqlite::SqliteConnection;
 use payonce_domain::ports::{BoxedError, RepositoryError, Tell};
 
+use crate::store::PoolUse;
 use crate::store::StoreOptions;
 use crate::store::connections::Connections;
 use crate::store::error::StoreError;
@@ -90,6 +91,10 @@ impl Connections for SqliteConnections {
     }
 
     async fn listen(&self, _: Tell) {}
+
+    fn pool_use(&self) -> Vec<PoolUse> {
+        vec![PoolUse::of("writer", &self.writer), PoolUse::of("readers", &self.readers)]
+    }
 
     fn close(&self) {
         self.writer.close();

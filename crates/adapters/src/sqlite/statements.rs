@@ -1,5 +1,6 @@
 //! The protocol's statements on SQLite.
 
+use diesel::dsl::{count_star, min};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use payonce_domain::account::AccountId;
@@ -10,6 +11,7 @@ use payonce_domain::payment::{Payment, PaymentEvent, PaymentId};
 use payonce_domain::ports::{KnownKey, LeaseRenewal, PaymentPage, TakeDue};
 use time::OffsetDateTime;
 
+use crate::store::backlog::{self, BacklogStatements, StateRow, shared_backlog_statements};
 use crate::store::charge_ledger::{ChargeRow, LedgerStatements, shared_ledger_statements};
 use crate::store::error::StoreError;
 use crate::store::queries::{ListCall, Queries, page, shared_queries};
@@ -75,4 +77,8 @@ impl Queries for SqliteConnection {
 
 impl LedgerStatements for SqliteConnection {
     shared_ledger_statements!();
+}
+
+impl BacklogStatements for SqliteConnection {
+    shared_backlog_statements!();
 }

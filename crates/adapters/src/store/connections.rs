@@ -5,8 +5,10 @@ use std::future::Future;
 use payonce_domain::ports::{BoxedError, RepositoryError, Tell};
 
 use super::StoreOptions;
+use super::backlog::BacklogStatements;
 use super::charge_ledger::LedgerStatements;
 use super::error::StoreError;
+use super::pool_use::PoolUse;
 use super::queries::Queries;
 use super::statements::Statements;
 use crate::migrations::Migrate;
@@ -14,7 +16,7 @@ use crate::migrations::Migrate;
 /// The connections of one store. Work runs to its end even when its caller is dropped.
 pub trait Connections: Clone + Send + Sync + Sized + 'static {
     /// A connection.
-    type Connection: Statements + Queries + LedgerStatements + Migrate;
+    type Connection: Statements + Queries + LedgerStatements + BacklogStatements + Migrate;
 
     /// Prepares connections; connects only when asked to work.
     fn prepare(url: &str, options: StoreOptions) -> Result<Self, BoxedError>;
@@ -41,6 +43,9 @@ pub trait Connections: Clone + Send + Sync + Sized + 'static {
     /// Tells of payments that were announced, until it is dropped; returns at once where there are
     /// no announcements.
     fn listen(&self, tell: Tell) -> impl Future<Output = ()> + Send;
+
+    /// Each pool, as it is now.
+    fn pool_use(&self) -> Vec<PoolUse>;
 
     /// Closes every connection that is not at work.
     fn close(&self);

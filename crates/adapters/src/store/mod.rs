@@ -3,12 +3,15 @@
 //! The statements differ between the two; the order in which they run, and the rules they obey,
 //! do not. The rules themselves are the domain's.
 
+pub mod backlog;
 pub mod charge_ledger;
 pub mod connections;
 pub mod error;
 pub mod opaque;
+pub mod measured;
 pub mod options;
 pub mod pool;
+pub mod pool_use;
 pub mod queries;
 pub mod rows;
 pub mod schema;
@@ -17,4 +20,6 @@ pub mod statements;
 pub mod transactions;
 pub mod values;
 
+pub use measured::MeasuredRepository;
 pub use options::StoreOptions;
+pub use pool_use::{PoolUse, Pooled};

@@ -15,6 +15,7 @@ use super::StoreOptions;
 use super::connections::Connections;
 use super::error::StoreError;
 use super::opaque::store_opaque;
+use super::pool_use::{PoolUse, Pooled};
 use super::queries::{ListCall, Queries};
 use super::statements::Statements;
 use super::transactions;
@@ -50,6 +51,12 @@ impl<C: Connections> SqlStore<C> {
     /// Closes the connections; what is under way ends first.
     pub fn close(&self) {
         self.connections.close();
+    }
+}
+
+impl<C: Connections> Pooled for SqlStore<C> {
+    fn pool_use(&self) -> Vec<PoolUse> {
+        self.connections.pool_use()
     }
 }
 

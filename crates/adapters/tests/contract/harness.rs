@@ -18,8 +18,8 @@ use payonce_adapters::sqlite::SqliteStore;
 use payonce_domain::idempotency::{IdempotencyRecord, RecordId};
 use payonce_domain::payment::{NewEvent, Payment, PaymentEvent, PaymentId};
 use payonce_domain::ports::{
-    BoxedError, ChargeLedger, IdempotencyRepository, KnownKey, OpenPayment, Opened, Owned,
-    PaymentFilter, PaymentQueries, PaymentRepository, Settle, Settled,
+    BacklogQueries, BoxedError, ChargeLedger, IdempotencyRepository, KnownKey, OpenPayment, Opened,
+    Owned, PaymentFilter, PaymentQueries, PaymentRepository, Settle, Settled,
 };
 use payonce_testing::TestDatabase;
 use tokio::sync::Barrier;
@@ -177,6 +177,7 @@ pub struct Store {
     pub keys: Arc<dyn IdempotencyRepository>,
     pub queries: Arc<dyn PaymentQueries>,
     pub charges: Arc<dyn ChargeLedger>,
+    pub backlog: Arc<dyn BacklogQueries>,
     pub schema: Arc<dyn Schema>,
 }
 
@@ -195,6 +196,7 @@ impl Store {
             + IdempotencyRepository
             + PaymentQueries
             + ChargeLedger
+            + BacklogQueries
             + Schema
             + Clone
             + 'static,
@@ -204,6 +206,7 @@ impl Store {
             keys: Arc::new(store.clone()),
             queries: Arc::new(store.clone()),
             charges: Arc::new(store.clone()),
+            backlog: Arc::new(store.clone()),
             schema: Arc::new(store),
         }
     }

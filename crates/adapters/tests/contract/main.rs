@@ -7,6 +7,7 @@
     reason = "a promise that is not kept must fail its test"
 )]
 
+mod backlog;
 mod broken_rows;
 mod connections;
 mod expiry;
@@ -45,6 +46,11 @@ macro_rules! kept_by {
 }
 
 promises! {
+    backlog {
+        what_is_settled_is_not_counted,
+        what_is_unsettled_is_counted_by_why_with_the_age_of_the_oldest,
+        what_could_be_taken_now_is_due_since_its_time,
+    }
     open {
         a_fresh_key_is_owned_by_one_of_50_racing_callers,
         a_fresh_key_is_owned_by_one_of_50_callers_who_ask_for_different_things,

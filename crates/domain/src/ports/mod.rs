@@ -2,11 +2,13 @@
 //! port.
 //!
 //! [`PaymentRepository`] carries the protocol (open, send, settle), [`IdempotencyRepository`]
-//! reads keys, [`OpaqueRepository`] keeps keys of what moves no money, [`PaymentQueries`] serves screens, [`PaymentGateway`] moves money, [`ChargeLedger`]
-//! keeps a gateway's books, [`AnswerFormat`] spells final answers, [`Clock`] and [`Random`] keep
-//! time and chance out of the rules.
+//! reads keys, [`OpaqueRepository`] keeps keys of what moves no money, [`PaymentQueries`] serves
+//! screens, [`BacklogQueries`] counts what is unsettled, [`PaymentGateway`] moves money,
+//! [`ChargeLedger`] keeps a gateway's books, [`AnswerFormat`] spells final answers, [`Clock`] and
+//! [`Random`] keep time and chance out of the rules.
 
 mod answer_format;
+mod backlog;
 mod charge_ledger;
 mod clock;
 mod gateway;
@@ -19,6 +21,7 @@ mod random;
 mod settlement_news;
 
 pub use answer_format::AnswerFormat;
+pub use backlog::{Backlog, BacklogQueries, Unsettled, UnsettledState};
 pub use charge_ledger::{ChargeContents, ChargeLedger, Entered, LedgerCharge, LedgerEntry};
 pub use clock::Clock;
 pub use gateway::PaymentGateway;

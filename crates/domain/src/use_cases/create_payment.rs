@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use super::running::{Joined, OpeningEnd, RunningGuard};
 use super::{Paid, PayPayment, RunningPayments, Waiters};
@@ -229,7 +230,7 @@ impl CreatePayment {
         guard: Option<RunningGuard>,
     ) -> Result<Started, CreatePaymentError> {
         let this = Arc::clone(self);
-        let work = async move { this.open_and_pay(open, guard.as_ref()).await };
+        let work = async move { this.open_and_pay(open, guard.as_ref()).await }.in_current_span();
         let task = self.tasks.spawn_on(work, &self.runtime);
         task.await.map_err(CreatePaymentError::Interrupted)?
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use super::{Paid, PayError, PayPayment};
 use crate::ports::{RepositoryError, TakeDue};
@@ -53,8 +54,10 @@ impl RecoverPayments {
             .into_iter()
             .map(|owned| {
                 let pay = Arc::clone(&self.pay);
+                let span =
+                    tracing::info_span!(parent: None, "recover", payment = %owned.payment.id);
                 let work = async move { pay.execute(owned, leased_at).await };
-                self.tasks.spawn_on(work, &self.runtime)
+                self.tasks.spawn_on(work.instrument(span), &self.runtime)
             })
             .collect();
         for task in at_work {

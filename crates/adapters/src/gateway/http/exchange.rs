@@ -6,6 +6,8 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
 
+use super::trace;
+
 /// The longest body that is read.
 const BODY_LIMIT: usize = 64 * 1024;
 /// Longer than any caller waits between two attempts.
@@ -33,7 +35,7 @@ pub enum Failure {
 
 /// Sends a request and reads its answer.
 pub async fn run(request: RequestBuilder) -> Result<Answer, Failure> {
-    let response = request.send().await.map_err(|error| {
+    let response = request.headers(trace::headers()).send().await.map_err(|error| {
         let reason = in_words(&error);
         if error.is_connect() { Failure::NotSent(reason) } else { Failure::Broken(reason) }
     })?;

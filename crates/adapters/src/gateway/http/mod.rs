@@ -1,11 +1,13 @@
 //! A gateway that is reached over HTTP and speaks the gateway protocol.
 //!
 //! [`exchange`] sends a request and reads what comes back within bounds; [`conclusions`] says
-//! what may be concluded from it, and concludes nothing by default. Redirects are not followed:
-//! a charge goes where the operator said and nowhere else.
+//! what may be concluded from it, and concludes nothing by default; [`trace`] tells the gateway
+//! which trace a call belongs to. Redirects are not followed: a charge goes where the operator said
+//! and nowhere else.
 
 mod conclusions;
 mod exchange;
+mod trace;
 
 use std::time::Duration;
 
