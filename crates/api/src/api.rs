@@ -8,7 +8,8 @@ use payonce_domain::ports::{IdempotencyRepository, PaymentQueries};
 use payonce_domain::use_cases::fake_gateway::FakeGateway;
 use payonce_domain::use_cases::{CreatePayment, StoreOpaqueOperation};
 
-use crate::http::{BodyLimits, Preferences};
+use crate::http::{BodyLimits, Preferences, RequestMetrics};
+use crate::telemetry::{LiveGauges, Metrics};
 
 /// Handed to every route.
 #[derive(Clone)]
@@ -21,6 +22,12 @@ pub struct Api {
     pub payments: Arc<dyn PaymentQueries>,
     /// Reads keys.
     pub keys: Arc<dyn IdempotencyRepository>,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
+    /// What is read when somebody asks for metrics.
+    pub live_gauges: Arc<LiveGauges>,
+    /// Counts requests.
+    pub request_metrics: Arc<RequestMetrics>,
     /// The gateway that this service plays for others, where it does.
     pub fake_gateway: Option<Arc<FakeGateway>>,
     /// What a body may cost.

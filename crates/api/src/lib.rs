@@ -1,7 +1,8 @@
 //! The Payonce service.
 //!
 //! [`http`] is the interface, [`settings`] what an operator sets, [`wiring`] the only place that
-//! names adapters, [`server`] the listener and its end, [`cli`] the command line.
+//! names adapters, [`telemetry`] what is seen of it from outside, [`server`] the
+//! listener and its end, [`cli`] the command line.
 
 pub mod api;
 pub mod cli;
@@ -10,6 +11,6 @@ pub mod http;
 mod opening;
 pub mod server;
 pub mod settings;
-mod telemetry;
+pub mod telemetry;
 pub mod wiring;
 pub mod workers;

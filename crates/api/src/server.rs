@@ -10,10 +10,11 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::http::{
     Readiness, RequestDeadline, close_while_not_ready, fake_gateway_routes, in_request_scope,
-    no_such_route, routes,
+    in_request_span, measure, no_such_route, routes,
 };
 use crate::opening::open;
 use crate::settings::{Settings, SettingsError};
+use crate::telemetry::watch_backlog;
 use crate::wiring::Service;
 use crate::workers::{Workers, hear_news};
 
@@ -43,6 +44,8 @@ pub async fn serve(
             .configure(|config| fake_gateway_routes(config, api.fake_gateway.as_ref()))
             .default_service(web::to(no_such_route))
             .wrap(from_fn(close_while_not_ready))
+            .wrap(from_fn(measure))
+            .wrap(from_fn(in_request_span))
             .wrap(from_fn(in_request_scope))
     };
     let server = HttpServer::new(app)
@@ -56,9 +59,11 @@ pub async fn serve(
     let handle = server.handle();
     let served = tokio::spawn(server);
     let news = tokio::spawn(hear_news(&service));
+    let backlog = tokio::spawn(watch_backlog(&service, readiness.clone()));
     let ended = open_until(settings, &service, &readiness, stop).await;
     let is_drained = drain(settings, &service, &readiness, workers, &handle).await;
     news.abort();
+    backlog.abort();
     served.await??;
     ended.map(|()| is_drained).map_err(std::io::Error::other)
 }

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use payonce_adapters::StoreOptions;
 use payonce_adapters::gateway::{
-    BreakerGateway, BreakerSettings, HttpGateway, HttpGatewaySettings, Ledger, SimulatedGateway,
-    SimulationSettings,
+    BreakerGateway, BreakerSettings, HttpGateway, HttpGatewaySettings, Ledger, MeasuredGateway,
+    SimulatedGateway, SimulationSettings,
 };
+use payonce_adapters::measurements::Measurements;
 use payonce_adapters::postgres::PostgresStore;
 use payonce_adapters::sqlite::SqliteStore;
 use payonce_adapters::system::{BootClock, ThreadRandom};
-use payonce_adapters::tls;
+use payonce_adapters::{MeasuredRepository, StoreOptions};
 use payonce_domain::gateway::GatewayKeySecret;
 use payonce_domain::ports::{
-    BoxedError, ChargeLedger, IdempotencyRepository, OpaqueRepository, PaymentGateway,
-    PaymentQueries, PaymentRepository, PinnedSettings, SettlementNews,
+    BacklogQueries, BoxedError, ChargeLedger, IdempotencyRepository, OpaqueRepository,
+    PaymentGateway, PaymentQueries, PaymentRepository, PinnedSettings, SettlementNews,
 };
 use payonce_domain::use_cases::fake_gateway::FakeGateway;
 use payonce_domain::use_cases::{
@@ -28,11 +28,15 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
+pub use payonce_adapters::gateway::CircuitState;
 pub use payonce_adapters::migrations::MigrationState;
+pub use payonce_adapters::tls::choose_cryptography;
+pub use payonce_adapters::{PoolUse, Pooled};
 
 use crate::api::Api;
-use crate::http::{BodyLimits, JsonAnswers};
+use crate::http::{BodyLimits, JsonAnswers, RequestMetrics};
 use crate::settings::{DatabaseSettings, DatabaseUrl, GatewayKind, GatewaySettings, Settings};
+use crate::telemetry::{LiveGauges, Metrics};
 
 /// A store's schema and end, beside its ports.
 #[async_trait]
@@ -92,6 +96,10 @@ pub struct Store {
     pub pins: Arc<dyn PinnedSettings>,
     /// News from other instances.
     pub news: Arc<dyn SettlementNews>,
+    /// What is unsettled, in numbers.
+    pub backlog: Arc<dyn BacklogQueries>,
+    /// How much of its connections is used.
+    pub pools: Arc<dyn Pooled>,
     /// Its schema.
     pub schema: Arc<dyn Schema>,
 }
@@ -116,6 +124,8 @@ impl Store {
             + ChargeLedger
             + PinnedSettings
             + SettlementNews
+            + BacklogQueries
+            + Pooled
             + Schema
             + 'static,
     {
@@ -128,6 +138,8 @@ impl Store {
             charges: store.clone(),
             pins: store.clone(),
             news: store.clone(),
+            backlog: store.clone(),
+            pools: store.clone(),
             schema: store,
         }
     }
@@ -149,20 +161,40 @@ pub struct Service {
     pub waiters: Arc<Waiters>,
     /// What a shutdown waits for.
     pub tasks: TaskTracker,
+    /// What is measured of it.
+    pub metrics: Arc<Metrics>,
+}
+
+/// A circuit breaker, as it is seen from outside.
+pub trait Circuit: Send + Sync {
+    /// What it does with the next call.
+    fn state(&self) -> CircuitState;
+}
+
+impl Circuit for BreakerGateway {
+    fn state(&self) -> CircuitState {
+        self.state()
+    }
 }
 
 impl Service {
     /// Builds the service; call it on the runtime that payments are to run on.
     pub fn new(settings: &Settings) -> Result<Self, BoxedError> {
-        tls::choose_cryptography();
+        choose_cryptography();
+        let metrics = Arc::new(Metrics::new()?);
+        let measurements = Measurements::to(metrics.recorder());
         let store =
             Store::new(&settings.database).map_err(|error| format!("database.url: {error}"))?;
         let ledger = Arc::new(Ledger::default());
         let waiters = Waiters::new(settings.idempotency.waiters);
         let tasks = TaskTracker::new();
+        let (gateway, circuit) = gateway(&settings.gateway, &ledger, &measurements)?;
+        let kind = gateway.identity().kind;
+        let repository =
+            MeasuredRepository::new(store.repository.clone(), &kind, measurements.clone());
         let pay = PayPayment {
-            repository: store.repository.clone(),
-            gateway: gateway(&settings.gateway, &ledger)?,
+            repository: Arc::new(repository),
+            gateway,
             format: Arc::new(JsonAnswers),
             clock: Arc::new(BootClock),
             random: Arc::new(ThreadRandom),
@@ -194,7 +226,12 @@ impl Service {
                 after_expiry: settings.idempotency.after_expiry,
             },
         };
+        let live_gauges =
+            LiveGauges::new(&metrics, waiters.clone(), tasks.clone(), store.pools.clone(), circuit);
         let api = Api {
+            metrics: metrics.clone(),
+            live_gauges: Arc::new(live_gauges),
+            request_metrics: Arc::new(RequestMetrics::new(metrics.clone(), &kind)),
             create_payment: Arc::new(create_payment),
             store_opaque: Arc::new(StoreOpaqueOperation {
                 repository: store.opaque.clone(),
@@ -213,19 +250,32 @@ impl Service {
             wait: settings.idempotency.wait,
             wait_max: settings.idempotency.wait_max,
         };
-        Ok(Self { api, store, ledger, recovery: Arc::new(recovery), resolve, waiters, tasks })
+        Ok(Self {
+            api,
+            store,
+            ledger,
+            recovery: Arc::new(recovery),
+            resolve,
+            waiters,
+            tasks,
+            metrics,
+        })
     }
 }
 
 /// Opens after about as many failures as two payments make, and tries again soon.
 const BREAKER: BreakerSettings = BreakerSettings { failures: 8, pause: Duration::from_secs(5) };
 
+type GatewayAndCircuit = (Arc<dyn PaymentGateway>, Option<Arc<dyn Circuit>>);
+
 fn gateway(
     settings: &GatewaySettings,
     ledger: &Arc<Ledger>,
-) -> Result<Arc<dyn PaymentGateway>, BoxedError> {
+    measurements: &Measurements,
+) -> Result<GatewayAndCircuit, BoxedError> {
+    let measured = |gateway| Arc::new(MeasuredGateway::new(gateway, measurements.clone()));
     Ok(match settings.kind {
-        GatewayKind::Simulated => simulated_gateway(settings, ledger),
+        GatewayKind::Simulated => (measured(simulated_gateway(settings, ledger)), None),
         GatewayKind::Http => {
             let http = &settings.http;
             let base_url = http.base_url.as_ref().ok_or("gateway.http.base_url must be set")?;
@@ -237,7 +287,9 @@ fn gateway(
                 environment_proxy: http.environment_proxy,
             })
             .map_err(|error| format!("gateway.http: {error}"))?;
-            Arc::new(BreakerGateway::new(Arc::new(gateway), BREAKER))
+            // What the breaker holds back is no call.
+            let breaker = Arc::new(BreakerGateway::new(measured(Arc::new(gateway)), BREAKER));
+            (breaker.clone(), Some(breaker))
         }
     })
 }

@@ -100,6 +100,7 @@ impl PaymentGateway for MeasuredGateway {
             ChargeOutcome::Approved(_) => "approved",
             ChargeOutcome::Declined(_) => "declined",
             ChargeOutcome::Voided => "voided",
+            ChargeOutcome::Unreachable { .. } => "unreachable",
             ChargeOutcome::NotExecuted { .. } => "not_executed",
             ChargeOutcome::Unknown { .. } => "unknown",
         })

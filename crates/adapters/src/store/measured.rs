@@ -25,6 +25,7 @@ const TAKE_OVERS: &str = "payonce_lease_take_overs_total";
 const RETRIES: &str = "payonce_gateway_retries_total";
 const SETTLED: &str = "payonce_payments_settled_total";
 const UNKNOWN: &str = "payonce_unknown_outcomes_total";
+const LEFT_OPEN: &str = "payonce_left_open_total";
 const REVIEWS: &str = "payonce_reviews_total";
 
 /// A repository whose transactions are measured.
@@ -47,6 +48,7 @@ struct Counters {
     declined: Counter,
     failed: Counter,
     unknown: Counter,
+    left_open: Counter,
     reviews: Counter,
 }
 
@@ -68,6 +70,7 @@ impl Counters {
         describe_counter!(RETRIES, "Sends of a charge beyond the payment's first.");
         describe_counter!(SETTLED, "Payments that this process has brought to their end.");
         describe_counter!(UNKNOWN, "Payments left to recovery because nothing was proved.");
+        describe_counter!(LEFT_OPEN, "Times a payment was left for its client's next try.");
         describe_counter!(REVIEWS, "Payments left to an operator.");
         let fenced = |operation: &'static str| counter!(FENCED, "operation" => operation);
         let taken = |by: &'static str| counter!(TAKE_OVERS, "by" => by);
@@ -84,6 +87,7 @@ impl Counters {
             declined: settled("payment_declined"),
             failed: settled("gateway_error"),
             unknown: counter!(UNKNOWN, "gateway" => gateway.to_owned()),
+            left_open: counter!(LEFT_OPEN, "gateway" => gateway.to_owned()),
             reviews: counter!(REVIEWS, "gateway" => gateway.to_owned()),
         }
     }
@@ -208,6 +212,7 @@ impl PaymentRepository for MeasuredRepository {
         match (renewed, to) {
             (Renewed::FenceLost, _) => self.counters.fenced_hand_overs.increment(1),
             (Renewed::Granted, HandOverTo::Recovery(_)) => self.counters.unknown.increment(1),
+            (Renewed::Granted, HandOverTo::Client { .. }) => self.counters.left_open.increment(1),
             (Renewed::Granted, HandOverTo::Review) => self.counters.reviews.increment(1),
         }
         Ok(renewed)

@@ -16,14 +16,15 @@ use crate::workers::Workers;
 /// Serves until SIGTERM or SIGINT, then drains.
 pub(crate) fn serve(sources: &Sources, with_workers: bool) -> Result<(), CommandError> {
     let settings = Layers::load(&sources.files)?.settings()?;
-    telemetry::start(&settings.log)?;
+    let runtime = runtime()?;
+    let _telemetry = telemetry::start(&settings.log, &settings.telemetry, runtime.handle())?;
     let address = (settings.server.host.as_str(), settings.server.port);
     let listener = TcpListener::bind(address).map_err(|error| {
         let doing = format!("listening on server.host {} server.port {}", address.0, address.1);
         CommandError::failed(&doing, error)
     })?;
     let failed = |error| CommandError::failed("serving", error);
-    let is_drained = runtime()?.block_on(async {
+    let is_drained = runtime.block_on(async {
         let service = Service::new(&settings)
             .map_err(|error| CommandError::failed("preparing the service", error))?;
         let bound = listener.local_addr().map_err(failed)?;

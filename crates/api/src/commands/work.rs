@@ -12,8 +12,9 @@ use crate::wiring::Service;
 /// Runs the workers until SIGTERM or SIGINT, then drains them.
 pub(crate) fn work(sources: &Sources) -> Result<(), CommandError> {
     let settings = Layers::load(&sources.files)?.settings()?;
-    telemetry::start(&settings.log)?;
-    let is_drained = runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let _telemetry = telemetry::start(&settings.log, &settings.telemetry, runtime.handle())?;
+    let is_drained = runtime.block_on(async {
         let service = Service::new(&settings)
             .map_err(|error| CommandError::failed("preparing the service", error))?;
         let stop = stop_signal().map_err(|error| CommandError::failed("working", error))?;

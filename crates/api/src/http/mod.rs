@@ -15,6 +15,8 @@ mod idempotency_keys;
 mod json_object;
 mod json_values;
 mod key_header;
+mod measure;
+mod metrics;
 mod opaque;
 mod orders;
 mod pay;
@@ -22,9 +24,12 @@ mod payments;
 mod preferences;
 pub mod problem;
 mod query;
+mod request_line;
 mod request_scope;
+mod route_label;
 mod settled_answer;
 mod timestamp;
+mod trace;
 mod unread;
 
 use actix_web::middleware::from_fn;
@@ -35,10 +40,12 @@ pub use body::BodyLimits;
 pub use deadline::RequestDeadline;
 pub use fake_gateway::routes as fake_gateway_routes;
 pub use gate::{Readiness, close_while_not_ready};
+pub use measure::{RequestMetrics, measure};
 pub use payments::payment_json;
 pub use preferences::Preferences;
 pub use request_scope::{RequestScope, in_request_scope};
 pub use timestamp::rfc3339;
+pub use trace::in_request_span;
 
 use problem::{Code, Problem};
 
@@ -63,7 +70,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(pay::routes)
         .configure(orders::routes)
         .service(resource("/healthz", "GET").route(web::get().to(health::live)))
-        .service(resource("/readyz", "GET").route(web::get().to(health::ready)));
+        .service(resource("/readyz", "GET").route(web::get().to(health::ready)))
+        .service(resource("/metrics", "GET").route(web::get().to(metrics::metrics)));
 }
 
 /// A path, with and without a slash at its end, that answers other methods by naming those it has.

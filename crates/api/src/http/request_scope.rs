@@ -1,17 +1,16 @@
 //! What every request gets: an id, one log line, and problem documents with that id.
 
-use std::time::Instant;
-
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 use payonce_domain::account::{AccountId, RequestId};
 use uuid::Uuid;
 
 use super::problem::{Code, Problem, Shape};
+use super::request_line::RequestLine;
 use super::unread;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -59,19 +58,22 @@ pub async fn in_request_scope(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let began = Instant::now();
     let scope = match RequestScope::of(&request) {
         Ok(scope) => scope,
         Err(problem) => return Ok(request.error_response(problem)),
     };
     request.extensions_mut().insert(scope.clone());
+    let mut line = RequestLine::begin(&request, &scope);
     unread::hold_if_unexpected(&mut request);
-    let response = next.call(request).await?.map_into_boxed_body();
+    let response = next.call(request).await.inspect_err(|error| {
+        line.answered(error.as_response_error().status_code(), &HeaderMap::new());
+    });
+    let response = response?.map_into_boxed_body();
     let mut response = with_problem_body(response, &scope.request_id);
     if let Ok(id) = HeaderValue::from_str(scope.request_id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    log(&response, &scope, began);
+    line.answered(response.status(), response.headers());
     Ok(unread::hand_over(response))
 }
 
@@ -102,19 +104,4 @@ fn with_problem_body(
         }
     };
     response.into_response(body)
-}
-
-fn log(response: &ServiceResponse<BoxBody>, scope: &RequestScope, began: Instant) {
-    let request = response.request();
-    let replayed = response.headers().get("idempotent-replayed");
-    tracing::info!(
-        request_id = scope.request_id.as_str(),
-        account = scope.account.as_str(),
-        method = request.method().as_str(),
-        route = request.match_pattern().as_deref().unwrap_or("unmatched"),
-        status = response.status().as_u16(),
-        latency_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        replayed = replayed.is_some_and(|mark| mark == "true"),
-        "request"
-    );
 }

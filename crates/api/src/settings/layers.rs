@@ -196,6 +196,7 @@ mod tests {
             ("PAYONCE__FAKE_GATEWAY__MODE", "chaos", "fake_gateway.mode"),
             ("PAYONCE__FAKE_GATEWAY__LATENCY_MIN", "3s", "fake_gateway.latency_min"),
             ("PAYONCE__FAKE_GATEWAY__FAILURE_RATE", "-0.1", "fake_gateway.failure_rate"),
+            ("PAYONCE__TELEMETRY__OTLP_ENDPOINT", "collector:4317", "telemetry.otlp_endpoint"),
             ("PAYONCE__PROFILE", "test", "profile"),
             ("DATABASE_URL", "nonsense", "database.url"),
         ] {

@@ -10,6 +10,7 @@ mod log;
 mod pay;
 mod problems;
 mod server;
+mod telemetry;
 mod workers;
 
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub use log::{LogFormat, LogSettings};
 pub use pay::PaySettings;
 pub use problems::SettingsError;
 pub use server::ServerSettings;
+pub use telemetry::{CollectorUrl, TelemetrySettings};
 pub use workers::WorkersSettings;
 
 use payonce_domain::money::Currency;
@@ -57,6 +59,8 @@ pub struct Settings {
     pub workers: WorkersSettings,
     /// Logs.
     pub log: LogSettings,
+    /// Traces.
+    pub telemetry: TelemetrySettings,
 }
 
 /// How strict the checks at start are.

@@ -10,6 +10,7 @@ use payonce_api::wiring::Store;
 use payonce_domain::payment::PaymentStatus;
 use payonce_domain::ports::PaymentFilter;
 use payonce_testing::TestDatabase;
+use payonce_testing::metrics::Shown;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -19,9 +20,9 @@ use crate::services::{Answer, Running, eventually, send, settings};
 const LEASE: Duration = Duration::from_millis(2_400);
 
 /// One process.
-struct Instance {
+pub struct Instance {
     child: Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
     client: reqwest::Client,
 }
 
@@ -48,7 +49,12 @@ impl Instance {
         Self { child, address, client }
     }
 
-    async fn started(database: &TestDatabase, gateway: SocketAddr, more: &[(&str, &str)]) -> Self {
+    /// Starts it and waits until it is ready.
+    pub async fn started(
+        database: &TestDatabase,
+        gateway: SocketAddr,
+        more: &[(&str, &str)],
+    ) -> Self {
         let instance = Self::start(database, gateway, more);
         let ready = format!("http://{}/readyz", instance.address);
         let is_ready = async || send(instance.client.get(&ready)).await.status == 200;
@@ -57,7 +63,7 @@ impl Instance {
     }
 
     /// Asks to be answered at once and paid later.
-    async fn accept(&self, key: &str) -> Answer {
+    pub async fn accept(&self, key: &str) -> Answer {
         let request = self
             .client
             .post(format!("http://{}/payments", self.address))
@@ -69,19 +75,23 @@ impl Instance {
     }
 
     /// The state of the payment at that path.
-    async fn status(&self, location: &str) -> String {
+    pub async fn status(&self, location: &str) -> String {
         let payment = send(self.client.get(format!("http://{}{location}", self.address))).await;
         payment.json()["status"].as_str().expect("it has a status").to_owned()
     }
 
-    fn pay(&self, key: &str) -> impl Future<Output = Result<Answer, reqwest::Error>> + use<> {
-        let request = self
-            .client
+    /// A request for a payment.
+    pub fn payment(&self, key: &str) -> reqwest::RequestBuilder {
+        self.client
             .post(format!("http://{}/payments", self.address))
             .header("Idempotency-Key", key)
             .header("Prefer", "wait=15")
             .header("Content-Type", "application/json")
-            .body(r#"{"amount":100}"#);
+            .body(r#"{"amount":100}"#)
+    }
+
+    fn pay(&self, key: &str) -> impl Future<Output = Result<Answer, reqwest::Error>> + use<> {
+        let request = self.payment(key);
         async move {
             let response = request.send().await?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -89,7 +99,30 @@ impl Instance {
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    /// The sum of a metric that it shows.
+    async fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let answer = send(self.client.get(format!("http://{}/metrics", self.address))).await;
+        Shown::parse(&String::from_utf8(answer.body).expect("it is text")).sum(name, labels)
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for its end; its exit code.
+    pub async fn ends(&mut self) -> Option<i32> {
+        let mut status = None;
+        let is_over = async || {
+            status = self.child.try_wait().expect("it is ours");
+            status.is_some()
+        };
+        eventually("the process has ended", is_over).await;
+        status.and_then(|status| status.code())
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         kill_process(pid.expect("it has a pid"), signal).expect("it lives");
     }
@@ -218,6 +251,9 @@ async fn an_instance_paused_for_twice_its_lease_changes_nothing() {
     let late = paused.await.expect("it ends").expect("an answer");
     assert_eq!((late.status, &late.body), (201, &meanwhile.body));
     assert_eq!(late.header("idempotent-replayed"), "true", "its own settle came too late");
+    assert_eq!(scene.one.metric("payonce_fenced_writes_total", &[]).await, 1.0);
+    assert_eq!(scene.other.metric("payonce_fenced_writes_total", &[]).await, 0.0);
+    assert_eq!(scene.other.metric("payonce_lease_take_overs_total", &[]).await, 1.0);
     scene.end().await;
 }
 

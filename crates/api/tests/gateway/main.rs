@@ -6,8 +6,11 @@
     reason = "a test that cannot go on must fail"
 )]
 
+mod collector;
 mod instances;
+mod metrics;
 mod modes;
 mod payments;
 mod protocol;
 mod services;
+mod traces;

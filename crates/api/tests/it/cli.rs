@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::answer::Answer;
 use crate::app::{BODY, Database, KEY_SECRET, TestApp};
 use crate::latency;
+use crate::wire::{self, Wire};
 
 /// What a command said and how it ended.
 struct Ended {
@@ -89,6 +90,12 @@ impl Process {
     fn send(&self, signal: Signal) {
         let id = self.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
         kill_process(id.expect("it runs"), signal).expect("it is ours");
+    }
+
+    /// The lines with that message, of those that were read.
+    fn logged(&self, message: &str) -> Vec<Value> {
+        let lines = self.lines.iter().filter_map(|line| serde_json::from_str(line).ok());
+        lines.filter(|line: &Value| line["message"] == message).collect()
     }
 
     /// Waits for its end, and reads the log to the last line.
@@ -178,6 +185,47 @@ pub async fn logs_hold_no_keys_and_nothing_of_a_body(database: Arc<Database>) {
     assert_eq!(first["status"], 201);
     assert_eq!(first["replayed"], false);
     assert!(first["account"].is_string() && first["latency_ms"].is_number(), "{first}");
+}
+
+pub async fn a_payment_is_said_to_be_processed_once_whoever_ends_it(database: Arc<Database>) {
+    let declines = ("PAYONCE__GATEWAY__SIMULATED__DECLINE_RATE", "1");
+    let mut declining = Process::serve(&database, &[declines]).await;
+    Answer::to(declining.pay("declined", BODY)).await.is(402);
+    declining.send(Signal::TERM);
+    assert_eq!(declining.ends().await.code(), Some(0));
+    assert_eq!(declining.logged("Payment processed"), Vec::<Value>::new());
+
+    let [min, max] = latency!("500ms");
+    let mut service = Process::serve(&database, &[min, max]).await;
+    let reader = TestApp::spawn(&database, &[]).await;
+    let address = service.url.trim_start_matches("http://").parse().expect("an address");
+    let mut wire = Wire::connect(address).await;
+    wire.send(wire::payment(&["Idempotency-Key: gone", "X-Request-Id: gone"], BODY)).await;
+    reader.until_key_is("gone", "in_progress").await;
+    wire.reset();
+    let accepted = service.pay("later", BODY).header("Prefer", "respond-async");
+    let accepted = Answer::to(accepted.header("X-Request-Id", "later")).await;
+    accepted.is(202);
+    for key in ["gone", "later"] {
+        reader.until_key_is(key, "completed").await;
+        Answer::to(service.pay(key, BODY)).await.is_repeat();
+    }
+    service.send(Signal::TERM);
+    assert_eq!(service.ends().await.code(), Some(0));
+    let processed = service.logged("Payment processed");
+    let mut requests: Vec<_> = processed.iter().map(|line| &line["request_id"]).collect();
+    requests.sort_by_key(|id| id.to_string());
+    assert_eq!(requests, ["gone", "later"]);
+    for line in &processed {
+        assert_eq!((&line["level"], &line["account"]), (&"INFO".into(), &"default".into()));
+    }
+    let later = processed.iter().find(|line| line["request_id"] == "later").expect("a line");
+    assert_eq!(later["payment"], accepted.id());
+
+    let lines = service.logged("request");
+    let gone = lines.iter().find(|line| line["request_id"] == "gone").expect("a line");
+    assert_eq!((&gone["client_gone"], &gone["status"]), (&true.into(), &Value::Null));
+    assert_eq!((&gone["route"], &gone["method"]), (&"/v1/payments".into(), &"POST".into()));
 }
 
 pub async fn migrations_run_up_and_down(database: Arc<Database>) {

@@ -22,6 +22,7 @@ mod health;
 mod hidden;
 mod keys;
 mod lists;
+mod metrics;
 mod payments;
 mod restart;
 mod wire;
@@ -161,8 +162,19 @@ promises! {
         a_killed_service_is_replaced_by_another,
         a_service_drains_and_exits_at_sigterm,
         logs_hold_no_keys_and_nothing_of_a_body,
+        a_payment_is_said_to_be_processed_once_whoever_ends_it,
         migrations_run_up_and_down,
         a_database_out_of_reach_is_named_without_its_password,
+    }
+    metrics {
+        metrics_are_explained_and_begin_at_zero,
+        a_request_is_counted_by_what_became_of_it,
+        a_duplicate_shows_while_it_waits_and_when_it_gives_up,
+        a_failing_gateway_shows_in_retries_and_failed_requests,
+        an_unknown_outcome_shows_with_its_age,
+        labels_stay_few_whatever_is_asked,
+        metrics_are_there_before_the_database_is,
+        a_request_whose_client_is_gone_is_counted,
     }
     expiry {
         an_expired_key_is_refused_and_nothing_is_executed,

@@ -43,9 +43,6 @@ pub async fn start(
     };
     match api.create_payment.execute(command).await.map_err(refusal)? {
         CreatePaymentOutcome::Settled { answer, is_replay } => {
-            if !is_replay {
-                tracing::info!(request_id = scope.request_id.as_str(), "Payment processed");
-            }
             Ok(settled_answer::respond(&answer, is_replay))
         }
         CreatePaymentOutcome::LeftOpen(_) => Err(unreachable()),

@@ -34,9 +34,6 @@ pub async fn pay(
     };
     match api.create_payment.execute(command).await? {
         CreatePaymentOutcome::Settled { answer, is_replay } => {
-            if !is_replay {
-                tracing::info!(request_id = scope.request_id.as_str(), "Payment processed");
-            }
             Ok(settled_answer::respond(&answer, is_replay))
         }
         CreatePaymentOutcome::LeftOpen(_) => {

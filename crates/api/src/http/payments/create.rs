@@ -41,9 +41,6 @@ pub async fn create(
     let outcome = api.create_payment.execute(command).await;
     match outcome.map_err(|error| Problem::from(error).key_echo(echo.clone()))? {
         CreatePaymentOutcome::Settled { answer, is_replay } => {
-            if !is_replay {
-                tracing::info!(request_id = scope.request_id.as_str(), "Payment processed");
-            }
             Ok(settled(&answer, is_replay, echo))
         }
         // Of this operation none is left open: what failed is voided or left to recovery.

@@ -1,0 +1,166 @@
+//! Measures every request: how long it took, by what became of it.
+//!
+//! Goes inside of what spells problems, so that it sees which one it was.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::middleware::Next;
+use actix_web::{Error, web};
+use metrics::{
+    Counter, Gauge, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
+
+use super::problem::Problem;
+use super::route_label::{PAYMENT_ROUTES, RouteLabel};
+use crate::api::Api;
+use crate::telemetry::Metrics;
+
+const REQUESTS: &str = "payment_requests_total";
+const FAILED: &str = "payment_requests_failed";
+const DURATION: &str = "payonce_http_request_duration_seconds";
+const IN_FLIGHT: &str = "payonce_http_requests_in_flight";
+const REPLAYS: &str = "payonce_replays_total";
+const MISMATCHES: &str = "payonce_mismatches_total";
+const CONFLICTS: &str = "payonce_conflicts_total";
+
+/// Counters of what clients ask for.
+pub struct RequestMetrics {
+    metrics: Arc<Metrics>,
+    gateway: String,
+    requests: Counter,
+    failed: Counter,
+    in_flight: Gauge,
+}
+
+impl RequestMetrics {
+    /// Begins at zero; `gateway` is the kind of gateway that payments are made at.
+    pub fn new(metrics: Arc<Metrics>, gateway: &str) -> Self {
+        let (requests, failed, in_flight) = metrics.record(|| {
+            describe_counter!(REQUESTS, "Requests to create a payment, repeats included.");
+            describe_counter!(
+                FAILED,
+                "Requests to create a payment answered by a status of 500 or more."
+            );
+            describe_histogram!(DURATION, "How long a request took, by what became of it.");
+            describe_gauge!(IN_FLIGHT, "Requests under way.");
+            describe_counter!(REPLAYS, "Requests answered by an answer that was stored before.");
+            describe_counter!(MISMATCHES, "Requests whose key was used for another request.");
+            describe_counter!(CONFLICTS, "Requests whose first was still running in the end.");
+            for route in PAYMENT_ROUTES {
+                for name in [REPLAYS, MISMATCHES, CONFLICTS] {
+                    counter!(name, "route" => route, "gateway" => gateway.to_owned()).absolute(0);
+                }
+            }
+            (counter!(REQUESTS), counter!(FAILED), gauge!(IN_FLIGHT))
+        });
+        Self { metrics, gateway: gateway.to_owned(), requests, failed, in_flight }
+    }
+
+    fn begin(self: &Arc<Self>, label: RouteLabel) -> Measured {
+        self.in_flight.increment(1);
+        if label.creates_payment() {
+            self.requests.increment(1);
+        }
+        Measured { of: Arc::clone(self), label, began: Instant::now(), end: None }
+    }
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    status: StatusCode,
+    outcome: &'static str,
+}
+
+/// A request under way. One that is dropped has lost its client.
+struct Measured {
+    of: Arc<RequestMetrics>,
+    label: RouteLabel,
+    began: Instant,
+    end: Option<End>,
+}
+
+impl Drop for Measured {
+    fn drop(&mut self) {
+        let Self { of, label, .. } = self;
+        let status = self.end.map_or("none", |end| class(end.status));
+        let outcome = self.end.map_or("client_gone", |end| end.outcome);
+        of.in_flight.decrement(1);
+        let gateway = if label.creates_payment() { of.gateway.clone() } else { "none".to_owned() };
+        of.metrics.record(|| {
+            let labels = [
+                ("method", label.method.to_owned()),
+                ("route", label.route.clone()),
+                ("status", status.to_owned()),
+                ("outcome", outcome.to_owned()),
+                ("gateway", gateway.clone()),
+            ];
+            histogram!(DURATION, &labels).record(self.began.elapsed());
+            if !label.creates_payment() {
+                return;
+            }
+            if self.end.is_some_and(|end| end.status.is_server_error()) {
+                of.failed.increment(1);
+            }
+            let counted = match outcome {
+                "replayed" => REPLAYS,
+                "idempotency_key_reused" => MISMATCHES,
+                "idempotency_key_in_use" => CONFLICTS,
+                _ => return,
+            };
+            counter!(counted, "route" => label.route.clone(), "gateway" => gateway).increment(1);
+        });
+    }
+}
+
+/// The middleware.
+pub async fn measure(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some(api) = request.app_data::<web::Data<Api>>() else {
+        return next.call(request).await;
+    };
+    let mut measured = api.request_metrics.begin(RouteLabel::of(&request));
+    let response = next.call(request).await;
+    measured.end = Some(match &response {
+        Ok(response) => End {
+            status: response.status(),
+            outcome: outcome(response, measured.label.creates_payment()),
+        },
+        Err(error) => End { status: error.as_response_error().status_code(), outcome: "error" },
+    });
+    response
+}
+
+/// A problem's code, or what a status says.
+fn outcome(response: &ServiceResponse<BoxBody>, creates_payment: bool) -> &'static str {
+    if let Some(error) = response.response().error() {
+        return error.as_error::<Problem>().map_or("error", Problem::code);
+    }
+    let is_replay = response.headers().get("idempotent-replayed");
+    if is_replay.is_some_and(|mark| mark == "true") {
+        return "replayed";
+    }
+    match response.status() {
+        StatusCode::ACCEPTED => "pending",
+        StatusCode::PAYMENT_REQUIRED if creates_payment => "payment_declined",
+        StatusCode::BAD_GATEWAY if creates_payment => "gateway_error",
+        status if status.as_u16() < 400 => "ok",
+        _ => "error",
+    }
+}
+
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    }
+}

@@ -1,0 +1,55 @@
+//! One line of the log for each request, also for one whose client goes away before its answer.
+
+use std::time::Instant;
+
+use actix_web::dev::ServiceRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
+
+use super::RequestScope;
+use super::route_label::RouteLabel;
+
+/// A request's line, written when it is dropped.
+pub struct RequestLine {
+    label: RouteLabel,
+    scope: RequestScope,
+    began: Instant,
+    status: Option<StatusCode>,
+    is_replay: bool,
+}
+
+impl RequestLine {
+    /// Begins with the request.
+    pub fn begin(request: &ServiceRequest, scope: &RequestScope) -> Self {
+        Self {
+            label: RouteLabel::of(request),
+            scope: scope.clone(),
+            began: Instant::now(),
+            status: None,
+            is_replay: false,
+        }
+    }
+
+    /// Notes the answer.
+    pub fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.status = Some(status);
+        let mark = headers.get("idempotent-replayed");
+        self.is_replay = mark.is_some_and(|mark| mark == "true");
+    }
+}
+
+impl Drop for RequestLine {
+    fn drop(&mut self) {
+        tracing::info!(
+            request_id = self.scope.request_id.as_str(),
+            account = self.scope.account.as_str(),
+            method = self.label.method,
+            route = self.label.route,
+            status = self.status.map(|status| status.as_u16()),
+            client_gone = self.status.is_none().then_some(true),
+            latency_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            replayed = self.is_replay,
+            "request"
+        );
+    }
+}
