@@ -3,8 +3,8 @@
 //! Vocabulary, in reading order: [`money`] (amounts that cannot be wrong), [`account`] (whose
 //! keys they are), [`idempotency`] (keys, fingerprints and the record that remembers an answer),
 //! [`payment`] (what a client asked for and what became of it), [`gateway`] (what a gateway may
-//! say and what may be concluded from it), [`ports`] (what the outside must provide) and
-//! [`use_cases`] (what the service does).
+//! say and what may be concluded from it), [`transaction`] (what is announced now and processed
+//! later), [`ports`] (what the outside must provide) and [`use_cases`] (what the service does).
 //!
 //! This crate must not know a database, a wire format, a web framework or a wall clock. It uses
 //! tokio for tasks, timers and wake-ups only, and tracing so that a task of its own stays part of the
@@ -18,4 +18,5 @@ pub mod payment;
 pub mod ports;
 pub mod retry;
 pub mod text;
+pub mod transaction;
 pub mod use_cases;

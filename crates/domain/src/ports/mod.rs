@@ -4,8 +4,9 @@
 //! [`PaymentRepository`] carries the protocol (open, send, settle), [`IdempotencyRepository`]
 //! reads keys, [`OpaqueRepository`] keeps keys of what moves no money, [`PaymentQueries`] serves
 //! screens, [`BacklogQueries`] counts what is unsettled, [`PaymentGateway`] moves money,
-//! [`ChargeLedger`] keeps a gateway's books, [`AnswerFormat`] spells final answers, [`Clock`] and
-//! [`Random`] keep time and chance out of the rules.
+//! [`ChargeLedger`] keeps a gateway's books, [`TransactionRepository`] is the queue of announced
+//! transactions and [`TransactionProcessor`] what becomes of each, [`AnswerFormat`] spells final
+//! answers, [`Clock`] and [`Random`] keep time and chance out of the rules.
 
 mod answer_format;
 mod backlog;
@@ -19,6 +20,8 @@ mod payment_repository;
 mod pinned_settings;
 mod random;
 mod settlement_news;
+mod transaction_processor;
+mod transaction_repository;
 
 pub use answer_format::AnswerFormat;
 pub use backlog::{Backlog, BacklogQueries, Unsettled, UnsettledState};
@@ -35,12 +38,19 @@ pub use payment_repository::{
 pub use pinned_settings::PinnedSettings;
 pub use random::Random;
 pub use settlement_news::{SettlementNews, Tell};
+pub use transaction_processor::TransactionProcessor;
+pub use transaction_repository::{
+    AnnouncedTransaction, ConcludedTransaction, Ingested, TakenTransactions, TransactionBacklog,
+    TransactionConflict, TransactionRepository,
+};
 
 #[cfg(any(test, feature = "testing"))]
 pub use self::{
     answer_format::MockAnswerFormat, gateway::MockPaymentGateway,
     idempotency_repository::MockIdempotencyRepository, opaque_repository::MockOpaqueRepository,
     payment_queries::MockPaymentQueries, payment_repository::MockPaymentRepository,
+    transaction_processor::MockTransactionProcessor,
+    transaction_repository::MockTransactionRepository,
 };
 
 /// Why a store could not do what was asked.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mockall::Sequence;
+use time::OffsetDateTime;
 use time::macros::datetime;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
@@ -25,6 +26,8 @@ use crate::ports::{
     RepositoryError, Settle, Settled,
 };
 use crate::retry::RetryPolicy;
+use crate::text::Text;
+use crate::transaction::{Transaction, TransactionContents, TransactionId, TransactionKey};
 
 pub(crate) const LEASE: Duration = Duration::from_secs(20);
 
@@ -64,6 +67,17 @@ pub(crate) fn open() -> OpenPayment {
         after_expiry: AfterExpiry::Refuse,
         queued: false,
     }
+}
+
+pub(crate) fn transaction(id: &str, now: OffsetDateTime) -> Transaction {
+    let account = "default".parse().expect("valid");
+    let key = TransactionKey { account, id: TransactionId::parse(id).expect("valid") };
+    let contents = TransactionContents {
+        source_account: Text::parse("acc_user_1").expect("valid"),
+        destination_account: Text::parse("acc_merchant_1").expect("valid"),
+        money: Money::parse("1500", "INR".parse().expect("known")).expect("valid"),
+    };
+    Transaction::accepted(key, contents, Duration::ZERO, now)
 }
 
 pub(crate) fn payment() -> Payment {

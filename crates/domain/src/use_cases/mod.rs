@@ -6,7 +6,9 @@ pub mod fake_gateway;
 pub(crate) mod fixtures;
 #[cfg(test)]
 mod gateway_away;
+mod ingest_transaction;
 mod pay;
+mod process_transactions;
 mod recover_payments;
 mod resolve_payment;
 mod running;
@@ -16,7 +18,12 @@ mod waiting;
 pub use create_payment::{
     CreatePayment, CreatePaymentCommand, CreatePaymentError, CreatePaymentOutcome, CreateTerms,
 };
+pub use ingest_transaction::IngestTransaction;
 pub use pay::{Paid, PayError, PayPayment, PayTerms, RecoveryTerms};
+pub use process_transactions::{
+    BegunTransactions, ProcessTransactions, ProcessingTerms, TransactionsUnderWay,
+    WrittenTransactions,
+};
 pub use recover_payments::{RecoverPayments, Recovered};
 pub use resolve_payment::{Decision, Resolution, ResolveError, ResolvePayment, Resolved};
 pub use running::RunningPayments;
