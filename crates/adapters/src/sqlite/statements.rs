@@ -9,6 +9,7 @@ use payonce_domain::gateway::GatewayKey;
 use payonce_domain::idempotency::RecordId;
 use payonce_domain::payment::{Payment, PaymentEvent, PaymentId};
 use payonce_domain::ports::{KnownKey, LeaseRenewal, PaymentPage, TakeDue};
+use payonce_domain::transaction::TransactionKey;
 use time::OffsetDateTime;
 
 use crate::store::backlog::{self, BacklogStatements, StateRow, shared_backlog_statements};
@@ -18,8 +19,12 @@ use crate::store::queries::{ListCall, Queries, page, shared_queries};
 use crate::store::rows::{EventRow, FinalState, PaymentRow, RecordRow};
 use crate::store::schema::{
     gateway_charges, idempotency_records, payment_events, payments, pinned_settings,
+    transaction_conflicts, transactions,
 };
 use crate::store::statements::{Statements, shared_statements};
+use crate::store::transaction_queue::{
+    ConflictRow, TransactionRow, TransactionStatements, shared_transaction_statements,
+};
 use crate::store::values::{Instant, SqlTime, SqlUuid};
 
 impl Statements for SqliteConnection {
@@ -81,4 +86,8 @@ impl LedgerStatements for SqliteConnection {
 
 impl BacklogStatements for SqliteConnection {
     shared_backlog_statements!();
+}
+
+impl TransactionStatements for SqliteConnection {
+    shared_transaction_statements!(lock: [], lock_free: []);
 }

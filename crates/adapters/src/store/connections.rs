@@ -11,12 +11,18 @@ use super::error::StoreError;
 use super::pool_use::PoolUse;
 use super::queries::Queries;
 use super::statements::Statements;
+use super::transaction_queue::TransactionStatements;
 use crate::migrations::Migrate;
 
 /// The connections of one store. Work runs to its end even when its caller is dropped.
 pub trait Connections: Clone + Send + Sync + Sized + 'static {
     /// A connection.
-    type Connection: Statements + Queries + LedgerStatements + BacklogStatements + Migrate;
+    type Connection: Statements
+        + Queries
+        + LedgerStatements
+        + BacklogStatements
+        + TransactionStatements
+        + Migrate;
 
     /// Prepares connections; connects only when asked to work.
     fn prepare(url: &str, options: StoreOptions) -> Result<Self, BoxedError>;

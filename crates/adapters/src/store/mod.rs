@@ -17,6 +17,7 @@ pub mod rows;
 pub mod schema;
 pub mod sql_store;
 pub mod statements;
+pub mod transaction_queue;
 pub mod transactions;
 pub mod values;
 

@@ -109,3 +109,41 @@ diesel::table! {
         executed_at -> Instant,
     }
 }
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+    use crate::store::values::Instant;
+
+    transactions (account_id, transaction_id) {
+        account_id -> Text,
+        transaction_id -> Text,
+        source_account -> Text,
+        destination_account -> Text,
+        amount_minor -> BigInt,
+        currency -> Text,
+        state -> Text,
+        fence -> BigInt,
+        attempts -> Integer,
+        due_at -> Nullable<Instant>,
+        last_failure -> Nullable<Text>,
+        created_at -> Instant,
+        processed_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Text};
+    use crate::store::values::Instant;
+
+    transaction_conflicts (account_id, transaction_id) {
+        account_id -> Text,
+        transaction_id -> Text,
+        times -> BigInt,
+        source_account -> Text,
+        destination_account -> Text,
+        amount_minor -> BigInt,
+        currency -> Text,
+        first_seen_at -> Instant,
+        last_seen_at -> Instant,
+    }
+}

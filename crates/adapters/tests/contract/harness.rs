@@ -19,7 +19,7 @@ use payonce_domain::idempotency::{IdempotencyRecord, RecordId};
 use payonce_domain::payment::{NewEvent, Payment, PaymentEvent, PaymentId};
 use payonce_domain::ports::{
     BacklogQueries, BoxedError, ChargeLedger, IdempotencyRepository, KnownKey, OpenPayment, Opened,
-    Owned, PaymentFilter, PaymentQueries, PaymentRepository, Settle, Settled,
+    Owned, PaymentFilter, PaymentQueries, PaymentRepository, Settle, Settled, TransactionRepository,
 };
 use payonce_testing::TestDatabase;
 use tokio::sync::Barrier;
@@ -178,6 +178,7 @@ pub struct Store {
     pub queries: Arc<dyn PaymentQueries>,
     pub charges: Arc<dyn ChargeLedger>,
     pub backlog: Arc<dyn BacklogQueries>,
+    pub transactions: Arc<dyn TransactionRepository>,
     pub schema: Arc<dyn Schema>,
 }
 
@@ -197,6 +198,7 @@ impl Store {
             + PaymentQueries
             + ChargeLedger
             + BacklogQueries
+            + TransactionRepository
             + Schema
             + Clone
             + 'static,
@@ -207,6 +209,7 @@ impl Store {
             queries: Arc::new(store.clone()),
             charges: Arc::new(store.clone()),
             backlog: Arc::new(store.clone()),
+            transactions: Arc::new(store.clone()),
             schema: Arc::new(store),
         }
     }

@@ -21,6 +21,7 @@ mod recovery;
 mod settle;
 mod sweep;
 mod takeover;
+mod transactions;
 
 /// Runs each promise against each store, as `postgres::promise` and `sqlite::promise`.
 macro_rules! promises {
@@ -126,6 +127,26 @@ promises! {
         books_outlive_the_store_that_wrote_them,
         an_entry_that_no_rule_allows_is_named_and_never_repaired,
         books_out_of_reach_are_unavailable,
+    }
+    transactions {
+        a_transaction_is_new_to_one_of_50_racing_callers,
+        of_two_contents_that_race_the_first_stays_and_every_conflict_is_counted,
+        a_transaction_is_kept_as_it_was_announced_first,
+        a_transaction_of_another_account_is_another_transaction,
+        what_is_not_due_is_not_taken_and_is_told_of,
+        the_oldest_transactions_are_taken_first_and_no_more_than_asked_for,
+        eight_workers_never_take_the_same_transaction,
+        a_dead_owners_transaction_goes_to_the_next_who_alone_concludes_it,
+        an_outcome_is_written_once_and_repeating_it_changes_nothing,
+        a_conclusion_and_a_take_over_never_both_win,
+        a_failed_transaction_waits_for_its_own_pause,
+        a_dead_letter_is_kept_and_listed_until_an_operator_revives_it,
+        the_backlog_tells_what_is_due_and_since_when,
+        what_was_accepted_outlives_the_store_that_took_it,
+        a_queue_holds_no_connection_beyond_a_call,
+        a_queue_out_of_reach_is_unavailable,
+        a_broken_transaction_is_named_by_its_column,
+        the_schema_refuses_what_no_rule_allows,
     }
     queries {
         every_field_of_a_request_is_kept,

@@ -1,0 +1,2 @@
+DROP TABLE transaction_conflicts;
+DROP TABLE transactions;
