@@ -1,8 +1,9 @@
 //! The ports of `payonce_domain`, filled.
 //!
-//! [`postgres`] and [`sqlite`] hold payments and keys, [`gateway`] moves (simulated) money,
-//! [`system`] knows time and chance, [`tls`] chooses cryptography, [`measurements`] says where
-//! measurements go. What the two stores share is in `store`.
+//! [`postgres`] and [`sqlite`] hold payments, keys and announced transactions, [`gateway`] moves
+//! (simulated) money, [`processing`] is what becomes of a transaction, [`system`] knows time and
+//! chance, [`tls`] chooses cryptography, [`measurements`] says where measurements go. What the two
+//! stores share is in `store`.
 //!
 //! This crate must not know HTTP routes or configuration files.
 
@@ -10,6 +11,7 @@ pub mod gateway;
 pub mod measurements;
 pub mod migrations;
 pub mod postgres;
+pub mod processing;
 pub mod sqlite;
 mod store;
 pub mod system;

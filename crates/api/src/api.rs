@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use payonce_domain::money::Currency;
-use payonce_domain::ports::{IdempotencyRepository, PaymentQueries};
+use payonce_domain::ports::{IdempotencyRepository, PaymentQueries, TransactionRepository};
 use payonce_domain::use_cases::fake_gateway::FakeGateway;
-use payonce_domain::use_cases::{CreatePayment, StoreOpaqueOperation};
+use payonce_domain::use_cases::{CreatePayment, IngestTransaction, StoreOpaqueOperation};
 
-use crate::http::{BodyLimits, Preferences, RequestMetrics};
+use crate::http::{BodyLimits, Preferences, RequestMetrics, Webhooks};
 use crate::telemetry::{LiveGauges, Metrics};
 
 /// Handed to every route.
@@ -30,6 +30,12 @@ pub struct Api {
     pub request_metrics: Arc<RequestMetrics>,
     /// The gateway that this service plays for others, where it does.
     pub fake_gateway: Option<Arc<FakeGateway>>,
+    /// Accepts announced transactions.
+    pub ingest_transaction: Arc<IngestTransaction>,
+    /// Reads transactions.
+    pub transactions: Arc<dyn TransactionRepository>,
+    /// Whose webhooks they are, and who may send them.
+    pub webhooks: Webhooks,
     /// What a body may cost.
     pub body_limits: BodyLimits,
     /// The currency of a request that names none.

@@ -34,7 +34,7 @@ enum Command {
         #[arg(long)]
         no_workers: bool,
     },
-    /// Runs the workers alone: recovery of payments and the sweep of expired keys.
+    /// Runs the workers alone: recovery of payments, announced transactions, the sweep of expired keys.
     Work,
     /// Changes the database's schema, or shows where it stands.
     Migrate {
@@ -45,6 +45,11 @@ enum Command {
     Payments {
         #[command(subcommand)]
         action: PaymentsAction,
+    },
+    /// Lists announced transactions that failed at every attempt, or makes them due again.
+    Transactions {
+        #[command(subcommand)]
+        action: TransactionsAction,
     },
     /// Shows or checks the effective configuration.
     Config {
@@ -108,6 +113,40 @@ pub(crate) struct Resolve {
     pub(crate) reason: String,
 }
 
+/// What is done with announced transactions.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum TransactionsAction {
+    /// Lists those that failed at every attempt, oldest first.
+    Dead(DeadTransactions),
+    /// Makes some of them due again, with all their attempts before them.
+    Retry(RetryTransactions),
+}
+
+/// Which dead transactions are listed.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DeadTransactions {
+    /// The account that they belong to.
+    #[arg(long, default_value = "default")]
+    pub(crate) account: String,
+    /// Most of them.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) limit: u32,
+}
+
+/// Which dead transactions are tried again.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RetryTransactions {
+    /// Their ids.
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// The oldest thousand.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The account that they belong to.
+    #[arg(long, default_value = "default")]
+    pub(crate) account: String,
+}
+
 /// What is done with the configuration.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum ConfigAction {
@@ -143,6 +182,7 @@ pub fn run() -> ExitCode {
         Command::Work => commands::work(&sources),
         Command::Migrate { action } => commands::migrate(&sources, action),
         Command::Payments { action } => commands::payments(&sources, action),
+        Command::Transactions { action } => commands::transactions(&sources, action),
         Command::Config { action } => commands::config(&sources, action),
     };
     let (prefix, error, code) = match done {

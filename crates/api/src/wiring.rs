@@ -9,6 +9,7 @@ use payonce_adapters::gateway::{
 };
 use payonce_adapters::measurements::Measurements;
 use payonce_adapters::postgres::PostgresStore;
+use payonce_adapters::processing::ImmediateProcessor;
 use payonce_adapters::sqlite::SqliteStore;
 use payonce_adapters::system::{BootClock, ThreadRandom};
 use payonce_adapters::{MeasuredRepository, StoreOptions};
@@ -16,11 +17,12 @@ use payonce_domain::gateway::GatewayKeySecret;
 use payonce_domain::ports::{
     BacklogQueries, BoxedError, ChargeLedger, IdempotencyRepository, OpaqueRepository,
     PaymentGateway, PaymentQueries, PaymentRepository, PinnedSettings, SettlementNews,
+    TransactionRepository,
 };
 use payonce_domain::use_cases::fake_gateway::FakeGateway;
 use payonce_domain::use_cases::{
-    CreatePayment, CreateTerms, PayPayment, PayTerms, RecoverPayments, RecoveryTerms,
-    ResolvePayment, StoreOpaqueOperation, Waiters,
+    CreatePayment, CreateTerms, IngestTransaction, PayPayment, PayTerms, ProcessTransactions,
+    ProcessingTerms, RecoverPayments, RecoveryTerms, ResolvePayment, StoreOpaqueOperation, Waiters,
 };
 use secrecy::ExposeSecret;
 use std::time::Duration;
@@ -34,8 +36,11 @@ pub use payonce_adapters::tls::choose_cryptography;
 pub use payonce_adapters::{PoolUse, Pooled};
 
 use crate::api::Api;
-use crate::http::{BodyLimits, JsonAnswers, RequestMetrics};
-use crate::settings::{DatabaseSettings, DatabaseUrl, GatewayKind, GatewaySettings, Settings};
+use crate::http::{BodyLimits, JsonAnswers, RequestMetrics, WebhookSignatures, Webhooks};
+use crate::settings::{
+    DatabaseSettings, DatabaseUrl, GatewayKind, GatewaySettings, Settings, WebhookSecret,
+    WebhooksSettings,
+};
 use crate::telemetry::{LiveGauges, Metrics};
 
 /// A store's schema and end, beside its ports.
@@ -92,6 +97,8 @@ pub struct Store {
     pub opaque: Arc<dyn OpaqueRepository>,
     /// The books of the gateway that this service plays for others.
     pub charges: Arc<dyn ChargeLedger>,
+    /// Announced transactions and their queue.
+    pub transactions: Arc<dyn TransactionRepository>,
     /// Settings that must never change under it.
     pub pins: Arc<dyn PinnedSettings>,
     /// News from other instances.
@@ -122,6 +129,7 @@ impl Store {
             + IdempotencyRepository
             + OpaqueRepository
             + ChargeLedger
+            + TransactionRepository
             + PinnedSettings
             + SettlementNews
             + BacklogQueries
@@ -136,6 +144,7 @@ impl Store {
             keys: store.clone(),
             opaque: store.clone(),
             charges: store.clone(),
+            transactions: store.clone(),
             pins: store.clone(),
             news: store.clone(),
             backlog: store.clone(),
@@ -155,6 +164,8 @@ pub struct Service {
     pub ledger: Arc<Ledger>,
     /// Goes on with payments that nobody works on.
     pub recovery: Arc<RecoverPayments>,
+    /// Processes announced transactions that are due.
+    pub processing: Arc<ProcessTransactions>,
     /// Settles payments that need review.
     pub resolve: ResolvePayment,
     /// Duplicates that wait in this process.
@@ -228,6 +239,7 @@ impl Service {
         };
         let live_gauges =
             LiveGauges::new(&metrics, waiters.clone(), tasks.clone(), store.pools.clone(), circuit);
+        let processing = Arc::new(processing(settings, &store, &tasks));
         let api = Api {
             metrics: metrics.clone(),
             live_gauges: Arc::new(live_gauges),
@@ -242,6 +254,9 @@ impl Service {
             payments: store.queries.clone(),
             keys: store.keys.clone(),
             fake_gateway: fake_gateway(settings, &store),
+            ingest_transaction: Arc::new(ingest_transaction(settings, &processing)),
+            transactions: store.transactions.clone(),
+            webhooks: webhooks(&settings.webhooks),
             body_limits: BodyLimits {
                 bytes: usize::try_from(settings.server.body_limit.as_u64()).unwrap_or(usize::MAX),
                 time: settings.server.body_timeout,
@@ -255,12 +270,44 @@ impl Service {
             store,
             ledger,
             recovery: Arc::new(recovery),
+            processing,
             resolve,
             waiters,
             tasks,
             metrics,
         })
     }
+}
+
+fn processing(settings: &Settings, store: &Store, tasks: &TaskTracker) -> ProcessTransactions {
+    ProcessTransactions {
+        repository: store.transactions.clone(),
+        processor: Arc::new(ImmediateProcessor),
+        clock: Arc::new(BootClock),
+        tasks: tasks.clone(),
+        runtime: Handle::current(),
+        bell: Arc::default(),
+        terms: ProcessingTerms {
+            attempts: settings.transactions.attempts,
+            timeout: settings.idempotency.lease / 2,
+            lease: settings.idempotency.lease,
+            first_delay: settings.workers.recovery_interval,
+            longest_delay: LONGEST_RECOVERY_DELAY,
+            at_a_time: settings.workers.batch,
+        },
+    }
+}
+
+fn ingest_transaction(settings: &Settings, processing: &ProcessTransactions) -> IngestTransaction {
+    let delay = settings.transactions.processing_delay;
+    let is_short = delay < settings.workers.recovery_interval;
+    let bell = is_short.then(|| processing.bell.clone());
+    IngestTransaction { repository: processing.repository.clone(), delay, bell }
+}
+
+fn webhooks(settings: &WebhooksSettings) -> Webhooks {
+    let secrets = settings.secrets.iter().map(WebhookSecret::bytes).collect();
+    Webhooks { account: settings.account.clone(), signatures: WebhookSignatures::new(secrets) }
 }
 
 /// Opens after about as many failures as two payments make, and tries again soon.

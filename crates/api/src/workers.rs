@@ -1,5 +1,7 @@
-//! The workers: recovery, the sweep, and news from other instances. Any number of instances may
-//! run them at once.
+//! The workers: recovery, the sweep, announced transactions, and news from other instances. Any
+//! number of instances may run them at once.
+
+mod transactions;
 
 use std::future::Future;
 use std::time::Duration;
@@ -19,12 +21,13 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts recovery and the sweep; they begin once the service is ready.
+    /// Starts recovery, the sweep and the transactions; they begin once the service is ready.
     pub fn start(settings: &Settings, service: &Service, readiness: &Readiness) -> Self {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(recover(settings, service, readiness.clone(), stop.clone()));
         tasks.spawn(sweep(settings, service, readiness.clone(), stop.clone()));
+        tasks.spawn(transactions::process(settings, service, readiness.clone(), stop.clone()));
         Self { tasks, stop }
     }
 

@@ -7,9 +7,12 @@
 
 pub mod metrics;
 
-use diesel::Connection;
 use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
 use diesel::pg::PgConnection;
+use diesel::sql_types::BigInt;
+use diesel::sqlite::SqliteConnection;
+use diesel::{Connection, RunQueryDsl};
 use tempfile::TempDir;
 use url::Url;
 use uuid::Uuid;
@@ -52,6 +55,35 @@ impl TestDatabase {
     /// Where it is.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Runs plain SQL on a connection of its own.
+    pub fn execute(&self, statements: &str) {
+        match &self.kind {
+            Kind::Postgres { .. } => run(&self.url, statements),
+            Kind::Sqlite { .. } => {
+                self.file().batch_execute(statements).expect("the statements run");
+            }
+        }
+    }
+
+    /// The one number that a query of plain SQL selects.
+    pub fn number(&self, query: &str) -> i64 {
+        let number = match &self.kind {
+            Kind::Postgres { .. } => {
+                let mut conn = PgConnection::establish(&self.url).expect("the server is there");
+                sql::<BigInt>(query).get_result(&mut conn)
+            }
+            Kind::Sqlite { .. } => sql::<BigInt>(query).get_result(&mut self.file()),
+        };
+        number.expect("the query selects a number")
+    }
+
+    fn file(&self) -> SqliteConnection {
+        let path = self.url.strip_prefix("sqlite://").unwrap_or(&self.url);
+        let mut conn = SqliteConnection::establish(path).expect("the file is there");
+        conn.batch_execute("PRAGMA busy_timeout = 5000").expect("the file is a database");
+        conn
     }
 
     /// Whether this is PostgreSQL.

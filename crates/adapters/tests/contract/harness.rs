@@ -19,7 +19,8 @@ use payonce_domain::idempotency::{IdempotencyRecord, RecordId};
 use payonce_domain::payment::{NewEvent, Payment, PaymentEvent, PaymentId};
 use payonce_domain::ports::{
     BacklogQueries, BoxedError, ChargeLedger, IdempotencyRepository, KnownKey, OpenPayment, Opened,
-    Owned, PaymentFilter, PaymentQueries, PaymentRepository, Settle, Settled, TransactionRepository,
+    Owned, PaymentFilter, PaymentQueries, PaymentRepository, Settle, Settled,
+    TransactionRepository,
 };
 use payonce_testing::TestDatabase;
 use tokio::sync::Barrier;

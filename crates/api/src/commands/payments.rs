@@ -6,7 +6,7 @@ use payonce_domain::account::AccountId;
 use payonce_domain::payment::{Payment, PaymentEvent, PaymentId};
 use payonce_domain::use_cases::{Decision, Resolution, Resolved};
 
-use super::runtime;
+use super::{chain, runtime};
 use crate::cli::{CommandError, PaymentsAction, Resolve, Sources, WhichPayment};
 use crate::http::{payment_json, rfc3339};
 use crate::settings::Layers;
@@ -91,15 +91,4 @@ fn event_line(stored: &PaymentEvent) -> String {
     format!("{}  owner {}  {actor:<8}  {kind:<13}  {detail}", rfc3339(stored.at), event.fence.0)
         .trim_end()
         .to_owned()
-}
-
-/// An error with what lies behind it.
-fn chain(error: impl std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        words = format!("{words}: {cause}");
-        source = cause.source();
-    }
-    words
 }

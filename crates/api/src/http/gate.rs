@@ -84,13 +84,13 @@ impl Readiness {
     }
 }
 
-/// Refuses everything but health and metrics while the service is not ready.
+/// Refuses everything but health (`/` among it) and metrics while the service is not ready.
 pub async fn close_while_not_ready(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let is_always_open =
-        matches!(request.path().trim_end_matches('/'), "/healthz" | "/readyz" | "/metrics");
+        matches!(request.path().trim_end_matches('/'), "" | "/healthz" | "/readyz" | "/metrics");
     let readiness = request.app_data::<web::Data<Readiness>>().cloned();
     match readiness.map_or(Ok(()), |readiness| readiness.check()) {
         Err(problem) if !is_always_open => Ok(request.error_response(problem)),

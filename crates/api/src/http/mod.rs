@@ -19,6 +19,7 @@ mod measure;
 mod metrics;
 mod opaque;
 mod orders;
+mod path_rest;
 mod pay;
 mod payments;
 mod preferences;
@@ -30,7 +31,9 @@ mod route_label;
 mod settled_answer;
 mod timestamp;
 mod trace;
+mod transactions;
 mod unread;
+mod webhooks;
 
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -46,6 +49,7 @@ pub use preferences::Preferences;
 pub use request_scope::{RequestScope, in_request_scope};
 pub use timestamp::rfc3339;
 pub use trace::in_request_span;
+pub use webhooks::{WebhookSignatures, Webhooks};
 
 use problem::{Code, Problem};
 
@@ -60,6 +64,10 @@ pub fn routes(config: &mut web::ServiceConfig) {
     let events = resource("/v1/payments/{id}/events", "GET").route(web::get().to(payments::events));
     let key = resource("/v1/idempotency-keys/{key:.+}", "GET")
         .route(web::get().to(idempotency_keys::get));
+    let webhook =
+        resource("/v1/webhooks/transactions", "POST").route(web::post().to(webhooks::receive));
+    let transaction = resource("/v1/transactions/{transaction_id:.+}", "GET")
+        .route(web::get().to(transactions::get));
     config
         .service(payments.wrap(in_time()))
         .service(payments_alias.wrap(in_time()))
@@ -69,6 +77,9 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(opaque::routes)
         .configure(pay::routes)
         .configure(orders::routes)
+        .service(webhook.wrap(in_time()))
+        .service(transaction.wrap(in_time()))
+        .service(resource("/", "GET").route(web::get().to(health::overview)))
         .service(resource("/healthz", "GET").route(web::get().to(health::live)))
         .service(resource("/readyz", "GET").route(web::get().to(health::ready)))
         .service(resource("/metrics", "GET").route(web::get().to(metrics::metrics)));

@@ -14,7 +14,7 @@ use super::{Settings, SettingsError};
 const DEFAULTS: &str = include_str!("../../../../config/default.toml");
 
 /// Keys whose values never print.
-const SECRETS: [&str; 2] = ["gateway.http.token", "gateway.key_secret"];
+const SECRETS: [&str; 3] = ["gateway.http.token", "gateway.key_secret", "webhooks.secrets"];
 
 /// Variables honoured as everywhere, and what they set.
 const COMMON_VARIABLES: [(&str, &str); 2] =
@@ -197,6 +197,12 @@ mod tests {
             ("PAYONCE__FAKE_GATEWAY__LATENCY_MIN", "3s", "fake_gateway.latency_min"),
             ("PAYONCE__FAKE_GATEWAY__FAILURE_RATE", "-0.1", "fake_gateway.failure_rate"),
             ("PAYONCE__TELEMETRY__OTLP_ENDPOINT", "collector:4317", "telemetry.otlp_endpoint"),
+            ("PAYONCE__TRANSACTIONS__ATTEMPTS", "0", "transactions.attempts"),
+            ("PAYONCE__TRANSACTIONS__PROCESSING_DELAY", "9y", "transactions.processing_delay"),
+            ("PAYONCE__WEBHOOKS__ACCOUNT", "Nobody", "webhooks.account"),
+            ("PAYONCE__WEBHOOKS__SECRETS", "", "webhooks.secrets"),
+            ("PAYONCE__WEBHOOKS__SECRETS", "plain", "webhooks.secrets"),
+            ("PAYONCE__WEBHOOKS__SECRETS", "whsec_aHVzaA==,whsec_", "webhooks.secrets"),
             ("PAYONCE__PROFILE", "test", "profile"),
             ("DATABASE_URL", "nonsense", "database.url"),
         ] {
@@ -204,6 +210,24 @@ mod tests {
             assert!(problem.contains(named), "{variable}: {problem}");
             assert_eq!(problem.lines().count(), 1, "{variable}: {problem}");
         }
+    }
+
+    #[test]
+    fn webhook_secrets_are_a_list_or_one_text_and_are_never_repeated() {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        writeln!(file, "[webhooks]\nsecrets = [\"whsec_aHVzaA==\", \"whsec_aHVzaDI=\"]")
+            .expect("written");
+        let listed = Layers::merge(&[file.path().to_owned()], &Map::new()).expect("well formed");
+        let text = with(&[("PAYONCE__WEBHOOKS__SECRETS", "whsec_aHVzaA==, whsec_aHVzaDI=")]);
+        for layers in [listed, text] {
+            assert_eq!(layers.settings().expect("valid").webhooks.secrets.len(), 2);
+            let values = layers.effective().expect("well formed");
+            let shown = format!("{values:?} {:?}", layers.settings());
+            assert!(!shown.contains("aHVza"), "{shown}");
+        }
+        let problem = problem(&[("PAYONCE__WEBHOOKS__SECRETS", "whsec_aHVzaA==,hush")]);
+        assert!(!problem.contains("aHVza") && !problem.contains("hush"), "{problem}");
+        assert_eq!(with(&[]).settings().expect("valid").webhooks.secrets.len(), 0);
     }
 
     #[test]
@@ -236,6 +260,7 @@ mod tests {
             ("DATABASE_URL", "postgres://u:hush@h/d"),
             ("PAYONCE__GATEWAY__KEY_SECRET", "hush-hush-hush-hush"),
             ("PAYONCE__GATEWAY__HTTP__TOKEN", "hush-hush"),
+            ("PAYONCE__WEBHOOKS__SECRETS", "whsec_hush"),
         ]);
         let values = layers.effective().expect("well formed");
         assert!(!format!("{values:?}").contains("hush"), "{values:?}");

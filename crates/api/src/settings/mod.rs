@@ -11,6 +11,8 @@ mod pay;
 mod problems;
 mod server;
 mod telemetry;
+mod transactions;
+mod webhooks;
 mod workers;
 
 use std::time::Duration;
@@ -28,6 +30,8 @@ pub use pay::PaySettings;
 pub use problems::SettingsError;
 pub use server::ServerSettings;
 pub use telemetry::{CollectorUrl, TelemetrySettings};
+pub use transactions::TransactionsSettings;
+pub use webhooks::{WebhookSecret, WebhooksSettings};
 pub use workers::WorkersSettings;
 
 use payonce_domain::money::Currency;
@@ -55,6 +59,10 @@ pub struct Settings {
     pub payments: PaymentsSettings,
     /// Payments that are left for their clients.
     pub pay: PaySettings,
+    /// Announced transactions.
+    pub transactions: TransactionsSettings,
+    /// Webhooks that others send.
+    pub webhooks: WebhooksSettings,
     /// Workers.
     pub workers: WorkersSettings,
     /// Logs.
@@ -90,6 +98,8 @@ impl Settings {
         self.fake_gateway.check(self.profile, &mut problems);
         self.idempotency.check(&self.gateway, &mut problems);
         self.server.check(&mut problems);
+        self.transactions.check(&mut problems);
+        self.webhooks.check(self.profile, &mut problems);
         self.workers.check(&mut problems);
         self.pay.check(&mut problems);
         self.database.check(&mut problems);

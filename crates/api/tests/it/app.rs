@@ -89,6 +89,16 @@ impl Database {
     pub fn is_postgres(&self) -> bool {
         self.itself.is_postgres()
     }
+
+    /// Runs plain SQL.
+    pub fn execute(&self, statements: &str) {
+        self.itself.execute(statements);
+    }
+
+    /// The one number that a query of plain SQL selects.
+    pub fn number(&self, query: &str) -> i64 {
+        self.itself.number(query)
+    }
 }
 
 /// A service that listens.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use payonce_testing::TestDatabase;
 use reqwest::Method;
+use time::OffsetDateTime;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, utc};
 use crate::app::{BODY, Database, TestApp, eventually, keep};
 use crate::hidden::Hidden;
 
@@ -25,6 +26,19 @@ fn is_unavailable(answer: &Answer) -> String {
     let wait = answer.header("Retry-After").expect("when to come again");
     assert!(wait.parse::<u64>().is_ok_and(|seconds| seconds >= 1), "{wait}");
     problem["detail"].as_str().expect("a text").to_owned()
+}
+
+pub async fn the_root_tells_the_time_and_needs_no_database(database: Arc<Database>) {
+    let hidden = Hidden::new(&database);
+    let app = TestApp::start(&database, hidden.url(), &[]);
+    is_unavailable(&app.get("/readyz").await);
+    let shown = app.get("/").await;
+    let time = shown.is(200).json()["current_time"].as_str().expect("a time").to_owned();
+    assert_eq!(shown.text(), format!(r#"{{"status":"HEALTHY","current_time":"{time}"}}"#));
+    assert_eq!(utc(&time).nanosecond(), 0);
+    assert_eq!(time.len(), "2024-01-15T10:30:00Z".len(), "{time}");
+    let off = (OffsetDateTime::from(std::time::SystemTime::now()) - utc(&time)).whole_minutes();
+    assert_eq!(off, 0, "{time}");
 }
 
 pub async fn a_service_that_is_ready_says_so(database: Arc<Database>) {

@@ -24,7 +24,10 @@ mod keys;
 mod lists;
 mod metrics;
 mod payments;
+mod processing;
 mod restart;
+mod signed_webhooks;
+mod webhooks;
 mod wire;
 
 /// Runs each promise against each store, as `postgres::promise` and `sqlite::promise`.
@@ -141,7 +144,32 @@ promises! {
         an_unreliable_gateway_charges_what_is_completed_and_nothing_else,
         an_unknown_outcome_is_pending_and_never_final,
     }
+    webhooks {
+        the_documented_webhook_is_answered_word_for_word,
+        a_duplicate_is_accepted_and_changes_nothing,
+        other_contents_are_accepted_and_recorded_and_the_first_stay,
+        duplicates_that_race_at_two_instances_are_one_transaction,
+        an_amount_stays_exact,
+        every_id_can_be_looked_up,
+        a_transaction_that_there_is_none_of_is_not_found,
+        a_webhook_that_breaks_a_rule_is_refused_by_its_field,
+        a_webhook_that_is_no_object_is_refused,
+        what_cannot_be_stored_is_never_accepted,
+    }
+    signed_webhooks {
+        a_signed_webhook_is_accepted_under_each_active_secret,
+        a_webhook_that_proves_nothing_is_refused_before_it_is_read,
+        a_signature_is_good_for_five_minutes_either_way,
+    }
+    processing {
+        a_processed_transaction_says_so_and_stays_so,
+        a_transaction_is_not_processed_before_its_time,
+        eight_workers_at_two_instances_call_once_for_each_transaction,
+        nothing_is_held_while_transactions_are_worked_on,
+        what_fails_at_every_attempt_is_kept_for_an_operator,
+    }
     health {
+        the_root_tells_the_time_and_needs_no_database,
         a_service_without_its_database_lives_and_is_not_ready,
         a_service_opens_once_its_database_is_there,
         a_service_waits_for_the_migrations_of_somebody_else,

@@ -23,6 +23,12 @@ impl TransactionId {
     }
 }
 
+impl From<Text<1, 255>> for TransactionId {
+    fn from(text: Text<1, 255>) -> Self {
+        Self(text)
+    }
+}
+
 impl fmt::Display for TransactionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

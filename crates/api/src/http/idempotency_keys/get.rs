@@ -6,9 +6,9 @@ use payonce_domain::ports::KnownKey;
 use serde::Serialize;
 
 use crate::api::Api;
-use crate::http::RequestScope;
 use crate::http::problem::{Code, Problem};
 use crate::http::timestamp::rfc3339;
+use crate::http::{RequestScope, path_rest};
 
 #[derive(Serialize)]
 struct KeyView<'a> {
@@ -54,12 +54,8 @@ pub async fn get(
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
     let not_seen = || Problem::new(Code::IdempotencyKeyNotFound);
-    // A slash of the path's own end; one that belongs to the key is sent as %2F.
-    let key = match request.path().ends_with('/') {
-        true => key.strip_suffix('/').unwrap_or(&key),
-        false => key.as_str(),
-    };
-    let key = IdempotencyKey::from_body(key).map_err(|_no_key| not_seen())?;
+    let key = IdempotencyKey::from_body(path_rest::without_own_slash(&request, &key))
+        .map_err(|_no_key| not_seen())?;
     let record = RecordId { account: scope.account, space: KeySpace::Key, key };
     let known = api.keys.find(&record).await?.ok_or_else(not_seen)?;
     Ok(HttpResponse::Ok().json(KeyView::from(&known)))

@@ -33,6 +33,10 @@ pub enum Code {
     MethodNotAllowed,
     /// A payment that there is none of.
     PaymentNotFound,
+    /// A transaction that there is none of.
+    TransactionNotFound,
+    /// A webhook without a signature that proves its sender.
+    WebhookNotSigned,
     /// A payment that the gateway declined.
     PaymentDeclined,
     /// A payment that failed for good at the gateway.
@@ -77,6 +81,8 @@ impl Code {
             Self::RouteNotFound => "route_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::PaymentNotFound => "payment_not_found",
+            Self::TransactionNotFound => "transaction_not_found",
+            Self::WebhookNotSigned => "webhook_not_signed",
             Self::PaymentDeclined => "payment_declined",
             Self::GatewayError => "gateway_error",
             Self::GatewayUnavailable => "gateway_unavailable",
@@ -100,10 +106,12 @@ impl Code {
             | Self::MalformedBody
             | Self::ValidationFailed => StatusCode::BAD_REQUEST,
             Self::PaymentDeclined => StatusCode::PAYMENT_REQUIRED,
+            Self::WebhookNotSigned => StatusCode::UNAUTHORIZED,
             Self::IdempotencyKeyNotFound
             | Self::RouteNotFound
             | Self::PaymentNotFound
-            | Self::OrderNotFound => StatusCode::NOT_FOUND,
+            | Self::OrderNotFound
+            | Self::TransactionNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::IdempotencyKeyInUse | Self::PaymentPending | Self::ResourceExists => {
@@ -141,6 +149,8 @@ impl Code {
             Self::RouteNotFound => "No such route",
             Self::MethodNotAllowed => "Method not allowed",
             Self::PaymentNotFound => "No such payment",
+            Self::TransactionNotFound => "No such transaction",
+            Self::WebhookNotSigned => "Webhook not signed",
             Self::PaymentDeclined => "Payment declined",
             Self::GatewayError => "Gateway error",
             Self::GatewayUnavailable => "Gateway unavailable",
@@ -189,6 +199,10 @@ impl Code {
             Self::RouteNotFound => "Check the path.",
             Self::MethodNotAllowed => "Use one of the methods named by the Allow header.",
             Self::PaymentNotFound => "Check the payment's id.",
+            Self::TransactionNotFound => "Transaction not found",
+            Self::WebhookNotSigned => {
+                "Sign the webhook by the Standard Webhooks scheme, with a secret that is active."
+            }
             Self::PaymentDeclined => {
                 "The gateway declined the payment; no money moved. Send a new key for another \
                  try."

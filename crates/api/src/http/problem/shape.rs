@@ -47,7 +47,7 @@ impl Shape {
             Some(
                 "/api/payment/v1/payments"
                 | "/v1/webhooks/transactions"
-                | "/v1/transactions/{transaction_id}",
+                | "/v1/transactions/{transaction_id:.+}",
             ) => Self::Detail,
             Some("/v1/payments" | "/payments") => Self::Problem { is_keyed: is_post },
             _ => Self::Problem { is_keyed: false },

@@ -1,0 +1,5 @@
+//! Announced transactions, as whoever asks later sees them.
+
+mod get;
+
+pub use get::get;

@@ -1,0 +1,19 @@
+//! What other services announce to this one.
+
+mod receive;
+mod signatures;
+mod transaction_body;
+
+use payonce_domain::account::AccountId;
+
+pub use receive::receive;
+pub use signatures::WebhookSignatures;
+
+/// Whose webhooks they are, and who may send them.
+#[derive(Debug, Clone)]
+pub struct Webhooks {
+    /// The account that they belong to.
+    pub account: AccountId,
+    /// Proves their sender.
+    pub signatures: WebhookSignatures,
+}

@@ -1,0 +1,82 @@
+//! `POST /v1/webhooks/transactions`.
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use payonce_domain::ports::{Ingested, RepositoryError};
+use payonce_domain::transaction::{TransactionId, TransactionKey};
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::transaction_body;
+use crate::api::Api;
+use crate::http::problem::{Code, Problem};
+use crate::http::{RequestScope, unread};
+
+#[derive(Serialize)]
+struct Accepted<'a> {
+    message: &'static str,
+    transaction_id: &'a str,
+    status: &'static str,
+}
+
+/// Accepts a transaction, once it is stored: new, known, or in conflict with what is known.
+pub async fn receive(
+    request: HttpRequest,
+    payload: web::Payload,
+    scope: RequestScope,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let signatures = &api.webhooks.signatures;
+    let signed = match signatures.read(request.headers(), time_of_day()) {
+        Ok(signed) => signed,
+        Err(problem) => {
+            unread::hold(&request, payload.into_inner());
+            return Err(problem);
+        }
+    };
+    let body = api.body_limits.read_json(&request, payload).await?;
+    if let Some(signed) = signed {
+        signatures.verify(&signed, &body)?;
+    }
+    let (id, contents) = transaction_body::parse(&body, api.default_currency)?;
+    let key = TransactionKey { account: api.webhooks.account.clone(), id };
+    let ingested = api.ingest_transaction.execute(key.clone(), contents).await;
+    note(&ingested.map_err(not_stored)?, &key.id, &scope);
+    Ok(HttpResponse::Accepted().json(Accepted {
+        message: "Transaction accepted",
+        transaction_id: key.id.as_str(),
+        status: "PROCESSING",
+    }))
+}
+
+/// The sender's clock is compared with this machine's.
+#[expect(clippy::disallowed_methods, reason = "a signature's age decides nothing that is stored")]
+fn time_of_day() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
+
+fn note(ingested: &Ingested, id: &TransactionId, scope: &RequestScope) {
+    let outcome = match ingested {
+        Ingested::New => "new",
+        Ingested::Duplicate => "duplicate",
+        Ingested::Conflict { fields } => {
+            tracing::warn!(
+                request_id = scope.request_id.as_str(),
+                transaction = %id,
+                differing_fields = fields.join(", "),
+                "a transaction was announced again with other contents; the first ones stay"
+            );
+            "conflict"
+        }
+    };
+    metrics::counter!("transactions_ingested_total", "outcome" => outcome).increment(1);
+}
+
+/// Whatever the cause: the sender has to send it again.
+fn not_stored(error: RepositoryError) -> Problem {
+    Problem::new(Code::StoreUnavailable)
+        .detail("The transaction could not be stored. Send it again.")
+        .retry_after(Duration::from_secs(1))
+        .cause(error)
+}
