@@ -3,7 +3,6 @@
 //! The referee is the database: a trigger notes every write that makes a transaction processed.
 #![expect(
     clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test that cannot go on must fail"
 )]
