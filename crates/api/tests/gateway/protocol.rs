@@ -184,6 +184,22 @@ async fn what_cannot_be_read_is_refused_before_the_key_is_looked_at() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_method_that_a_path_does_not_have_is_answered_by_the_one_it_has() {
+    let database = TestDatabase::sqlite();
+    let gateway = Running::gateway(&database, &[]).await;
+    let charge = format!("/fake-gateway/charges/{KEY}");
+    for (method, path, allowed) in [
+        (Method::GET, "/fake-gateway/charges", "POST"),
+        (Method::POST, charge.as_str(), "GET"),
+        (Method::GET, &format!("{charge}/void"), "POST"),
+    ] {
+        let refused = send(gateway.request(method, path)).await;
+        assert_eq!((refused.status, refused.header("Allow")), (405, allowed), "{path}");
+    }
+    assert!(gateway.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_instances_on_one_database_are_one_gateway() {
     let database = TestDatabase::postgres();
     let gateways = [Running::gateway(&database, &[]).await, Running::gateway(&database, &[]).await];

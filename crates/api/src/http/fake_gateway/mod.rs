@@ -15,6 +15,7 @@ mod void;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::{HttpResponse, Resource, web};
 use payonce_domain::gateway::GatewayKey;
 use payonce_domain::ports::RepositoryError;
@@ -31,16 +32,22 @@ pub fn routes(config: &mut web::ServiceConfig, gateway: Option<&Arc<FakeGateway>
     };
     config
         .app_data(web::Data::from(Arc::clone(gateway)))
-        .service(resource("/fake-gateway/start").route(web::post().to(start::start)))
-        .service(resource("/fake-gateway/charges").route(web::post().to(charge::charge)))
-        .service(resource("/fake-gateway/charges/{key}").route(web::get().to(look_up::look_up)))
-        .service(resource("/fake-gateway/charges/{key}/void").route(web::post().to(void::void)));
+        .service(resource("/fake-gateway/start", "POST").route(web::post().to(start::start)))
+        .service(resource("/fake-gateway/charges", "POST").route(web::post().to(charge::charge)))
+        .service(
+            resource("/fake-gateway/charges/{key}", "GET").route(web::get().to(look_up::look_up)),
+        )
+        .service(
+            resource("/fake-gateway/charges/{key}/void", "POST").route(web::post().to(void::void)),
+        );
 }
 
-fn resource(path: &str) -> Resource {
-    let other_method = || async {
+fn resource(path: &str, allow: &'static str) -> Resource {
+    let other_method = move || async move {
         let detail = "This path has another method; see the gateway protocol.";
-        error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+        let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+        answer
     };
     web::resource([path.to_owned(), format!("{path}/")]).default_service(web::to(other_method))
 }
