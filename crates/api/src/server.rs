@@ -9,8 +9,8 @@ use actix_web::{App, HttpServer, web};
 use tokio::time::{Instant, timeout_at};
 
 use crate::http::{
-    Readiness, RequestDeadline, close_while_not_ready, fake_gateway_routes, in_request_scope,
-    in_request_span, measure, no_such_route, routes,
+    Document, Readiness, RequestDeadline, close_while_not_ready, in_request_scope, in_request_span,
+    measure, no_such_route, routes,
 };
 use crate::opening::open;
 use crate::settings::{Settings, SettingsError};
@@ -34,14 +34,15 @@ pub async fn serve(
 ) -> std::io::Result<bool> {
     let api = web::Data::new(service.api.clone());
     let shared_readiness = web::Data::new(readiness.clone());
+    let document = web::Data::new(Document::new(api.fake_gateway.is_some())?);
     let request_timeout = settings.server.request_timeout;
     let app = move || {
         App::new()
             .app_data(api.clone())
             .app_data(shared_readiness.clone())
+            .app_data(document.clone())
             .app_data(web::Data::new(RequestDeadline(request_timeout)))
-            .configure(routes)
-            .configure(|config| fake_gateway_routes(config, api.fake_gateway.as_ref()))
+            .configure(|config| routes(config, api.fake_gateway.as_ref()))
             .default_service(web::to(no_such_route))
             .wrap(from_fn(close_while_not_ready))
             .wrap(from_fn(measure))

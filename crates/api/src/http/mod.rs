@@ -7,6 +7,7 @@ mod answers;
 mod body;
 mod cursor;
 mod deadline;
+mod docs;
 mod fake_gateway;
 mod fields;
 mod gate;
@@ -18,6 +19,7 @@ mod key_header;
 mod measure;
 mod metrics;
 mod opaque;
+mod openapi;
 mod orders;
 mod path_rest;
 mod pay;
@@ -35,15 +37,18 @@ mod transactions;
 mod unread;
 mod webhooks;
 
+use std::sync::Arc;
+
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, web};
+use payonce_domain::use_cases::fake_gateway::FakeGateway;
 
 pub use answers::JsonAnswers;
 pub use body::BodyLimits;
 pub use deadline::RequestDeadline;
-pub use fake_gateway::routes as fake_gateway_routes;
 pub use gate::{Readiness, close_while_not_ready};
 pub use measure::{RequestMetrics, measure};
+pub use openapi::Document;
 pub use payments::payment_json;
 pub use preferences::Preferences;
 pub use request_scope::{RequestScope, in_request_scope};
@@ -53,8 +58,8 @@ pub use webhooks::{WebhookSignatures, Webhooks};
 
 use problem::{Code, Problem};
 
-/// Every path of the service.
-pub fn routes(config: &mut web::ServiceConfig) {
+/// Every path of the service, those of the gateway where it plays one.
+pub fn routes(config: &mut web::ServiceConfig, gateway: Option<&Arc<FakeGateway>>) {
     let in_time = || from_fn(deadline::end_in_time);
     let payments = resource("/v1/payments", "GET, POST")
         .route(web::post().to(payments::create))
@@ -82,7 +87,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/", "GET").route(web::get().to(health::overview)))
         .service(resource("/healthz", "GET").route(web::get().to(health::live)))
         .service(resource("/readyz", "GET").route(web::get().to(health::ready)))
-        .service(resource("/metrics", "GET").route(web::get().to(metrics::metrics)));
+        .service(resource("/metrics", "GET").route(web::get().to(metrics::metrics)))
+        .service(resource("/openapi.json", "GET").route(web::get().to(openapi::get)))
+        .service(resource("/docs", "GET").route(web::get().to(docs::page)))
+        .service(resource("/docs/{file}", "GET").route(web::get().to(docs::asset)));
+    fake_gateway::routes(config, gateway);
 }
 
 /// A path, with and without a slash at its end, that answers other methods by naming those it has.

@@ -282,7 +282,8 @@ impl TestApp {
     }
 }
 
-fn settings(url: &str, variables: &[(&str, &str)]) -> Settings {
+/// The settings of a service under test.
+pub fn settings(url: &str, variables: &[(&str, &str)]) -> Settings {
     let url = [("PAYONCE__DATABASE__URL", url)];
     let all = DEFAULTS.iter().chain(&url).chain(variables);
     let all = all.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();

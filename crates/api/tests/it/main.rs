@@ -23,6 +23,7 @@ mod hidden;
 mod keys;
 mod lists;
 mod metrics;
+mod openapi;
 mod payments;
 mod processing;
 mod restart;
@@ -203,6 +204,11 @@ promises! {
         labels_stay_few_whatever_is_asked,
         metrics_are_there_before_the_database_is,
         a_request_whose_client_is_gone_is_counted,
+    }
+    openapi {
+        the_document_is_served_as_it_describes_itself,
+        the_page_needs_nothing_but_the_service,
+        a_text_has_as_many_characters_as_the_document_says,
     }
     expiry {
         an_expired_key_is_refused_and_nothing_is_executed,

@@ -18,6 +18,9 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// Everybody who may act.
+    pub const ALL: [Self; 4] = [Self::Request, Self::Retry, Self::Recovery, Self::Operator];
+
     /// The name as stored and shown.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -30,9 +33,7 @@ impl Actor {
 
     /// Reads the stored name.
     pub fn from_stored(name: &str) -> Option<Self> {
-        [Self::Request, Self::Retry, Self::Recovery, Self::Operator]
-            .into_iter()
-            .find(|actor| actor.as_str() == name)
+        Self::ALL.into_iter().find(|actor| actor.as_str() == name)
     }
 }
 
@@ -66,7 +67,8 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    const ALL: [Self; 12] = [
+    /// Everything that may happen.
+    pub const ALL: [Self; 12] = [
         Self::Created,
         Self::TakenOver,
         Self::Attempt,

@@ -4,12 +4,19 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use payonce_domain::gateway::GatewayKey;
 use payonce_domain::use_cases::fake_gateway::{ChargeCommand, ChargeReply, FakeGateway};
+use serde_json::json;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder};
 
+use super::charge_body::ChargeBody;
+use super::document::{IN_FLIGHT, KEY, KEY_RULE, TAG, example, with_errors};
 use super::refusal::Refusal;
 use super::view::{ChargeView, error, in_flight, too_many_requests};
 use super::{charge_body, delivery, key, mode, unavailable};
 use crate::api::Api;
 use crate::http::gate::Readiness;
+use crate::http::openapi::headers::RETRY_AFTER;
+use crate::http::openapi::{Endpoint, parameters, values};
 
 /// Executes a charge, or repeats what became of it.
 pub async fn charge(
@@ -81,4 +88,44 @@ async fn read(
     let (contents, reference) = charge_body::parse(&body).map_err(refusal)?;
     let mode = mode::read(request)?;
     Ok(ChargeCommand { key, contents, reference, mode })
+}
+
+/// How the document describes it.
+pub fn document() -> Endpoint {
+    let body = json!({
+        "amount": "100.00", "currency": "USD", "reference": "p-1", "payment_method": null,
+    });
+    let endpoint = Endpoint::post("/fake-gateway/charges", "charge", "Charges once under a key")
+        .tag(TAG)
+        .description(
+            "Fails by chance as it is configured, or as the mode says: some modes break the \
+             connection, never answer or answer what cannot be read.",
+        )
+        .parameter(key_header())
+        .parameter(mode::header())
+        .body::<ChargeBody>(&[("charge", body)])
+        .answer::<ChargeView<'_>>(201, "Executed now.", &[], example("approved"))
+        .answer::<ChargeView<'_>>(200, "Executed earlier.", &[], example("approved"));
+    with_errors(
+        endpoint,
+        &[
+            (400, "invalid_request", "The request did nothing: it breaks a rule.", &[]),
+            (408, "body_timeout", "The body did not arrive in time.", &[]),
+            IN_FLIGHT,
+            (410, "key_voided", "The key is burnt.", &[]),
+            (413, "body_too_large", "The body is too large.", &[]),
+            (415, "unsupported_media_type", "The body is not JSON.", &[]),
+            (422, "key_reused", "The key is known with other contents.", &[]),
+            (429, "too_many_requests", "The key was not looked at.", &[RETRY_AFTER]),
+            (500, "internal_error", "The charge may have been executed, or not.", &[]),
+        ],
+    )
+}
+
+fn key_header() -> Parameter {
+    ParameterBuilder::from(parameters::header("Idempotency-Key", KEY_RULE))
+        .schema(Some(values::uuid()))
+        .required(Required::True)
+        .example(Some(json!(KEY)))
+        .build()
 }

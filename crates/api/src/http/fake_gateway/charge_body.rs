@@ -4,14 +4,29 @@ use payonce_domain::money::{Currency, Money};
 use payonce_domain::ports::ChargeContents;
 use payonce_domain::text::Text;
 use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::ObjectBuilder;
+
+use crate::http::openapi::values;
 
 /// A charge, as the protocol asks for it. Members that it does not know mean nothing to it.
-#[derive(Deserialize)]
-struct ChargeBody {
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewCharge)]
+pub struct ChargeBody {
+    /// In major units, with exactly the currency's number of decimals.
+    #[schema(schema_with = values::amount)]
     amount: String,
+    #[schema(schema_with = values::currency)]
     currency: String,
+    /// The caller's label.
+    #[schema(schema_with = label, required = false)]
     reference: Option<String>,
+    #[schema(schema_with = label, required = false)]
     payment_method: Option<String>,
+}
+
+fn label() -> ObjectBuilder {
+    values::or_null(values::text(1, 255))
 }
 
 /// What is asked for, with the caller's label; else what the caller has to correct.

@@ -5,6 +5,7 @@
 mod charge;
 mod charge_body;
 mod delivery;
+mod document;
 mod look_up;
 mod mode;
 mod refusal;
@@ -24,6 +25,8 @@ use uuid::Uuid;
 
 use self::refusal::Refusal;
 use self::view::error;
+
+pub use document::documents;
 
 /// The paths of the gateway, where there is one.
 pub fn routes(config: &mut web::ServiceConfig, gateway: Option<&Arc<FakeGateway>>) {

@@ -2,8 +2,10 @@
 
 use actix_web::HttpRequest;
 use payonce_domain::use_cases::fake_gateway::FakeGatewayMode;
+use utoipa::openapi::path::{Parameter, ParameterBuilder};
 
 use super::refusal::Refusal;
+use crate::http::openapi::{parameters, values};
 
 const MODE: &str = "X-Fake-Gateway-Mode";
 
@@ -15,4 +17,11 @@ pub fn read(request: &HttpRequest) -> Result<Option<FakeGatewayMode>, Refusal> {
     let mode = name.to_str().unwrap_or_default().parse();
     mode.map(Some)
         .map_err(|error| Refusal::new("invalid_request", format!("Correct {MODE}: it {error}.")))
+}
+
+/// How the document describes it.
+pub fn header() -> Parameter {
+    let modes = values::names(FakeGatewayMode::ALL.map(FakeGatewayMode::as_str));
+    let header = parameters::header(MODE, "What goes wrong with this charge.");
+    ParameterBuilder::from(header).schema(Some(modes)).build()
 }

@@ -6,29 +6,57 @@ use actix_web::http::header::RETRY_AFTER;
 use payonce_domain::gateway::GatewayKey;
 use payonce_domain::ports::{LedgerCharge, LedgerEntry};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::ObjectBuilder;
+
+use crate::http::openapi::values;
 
 /// A charge; the same bytes on every replay.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Charge)]
 pub struct ChargeView<'a> {
+    #[schema(required)]
     id: Option<&'a str>,
+    #[schema(schema_with = values::uuid)]
     key: String,
+    #[schema(schema_with = statuses)]
     status: &'static str,
+    #[schema(required)]
     amount: Option<&'a str>,
+    #[schema(required)]
     currency: Option<&'a str>,
+    /// The caller's label.
+    #[schema(required)]
     reference: Option<&'a str>,
+    #[schema(required)]
     decline_code: Option<&'a str>,
 }
 
-#[derive(Serialize)]
-struct ErrorView<'a> {
+const APPROVED: &str = "approved";
+const DECLINED: &str = "declined";
+const VOIDED: &str = "voided";
+
+fn statuses() -> ObjectBuilder {
+    values::names([APPROVED, DECLINED, VOIDED])
+}
+
+/// An error of the gateway.
+#[derive(Serialize, ToSchema)]
+#[schema(as = GatewayError)]
+pub struct ErrorView<'a> {
     error: ErrorDetail<'a>,
+    /// The charge that is beyond voiding.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     charge: Option<ChargeView<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = GatewayErrorDetail)]
 struct ErrorDetail<'a> {
+    /// For programs.
     code: &'a str,
+    /// For people.
     detail: &'a str,
 }
 
@@ -38,7 +66,7 @@ impl<'a> ChargeView<'a> {
         Self {
             id: Some(&charge.id),
             key: key.to_string(),
-            status: if charge.decline_code.is_some() { "declined" } else { "approved" },
+            status: if charge.decline_code.is_some() { DECLINED } else { APPROVED },
             amount: Some(&charge.contents.amount),
             currency: Some(&charge.contents.currency),
             reference: charge.reference.as_deref(),
@@ -53,7 +81,7 @@ impl<'a> ChargeView<'a> {
             LedgerEntry::Voided => Self {
                 id: None,
                 key: key.to_string(),
-                status: "voided",
+                status: VOIDED,
                 amount: None,
                 currency: None,
                 reference: None,

@@ -7,9 +7,13 @@ use payonce_domain::ports::RepositoryError;
 use serde_json::json;
 use tokio::time::timeout;
 
+use super::Health;
 use crate::api::Api;
 use crate::http::gate::Readiness;
+use crate::http::openapi::Endpoint;
 use crate::http::problem::{Code, Problem};
+
+const READY: &str = "ready";
 
 /// The longest time for the database to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -26,11 +30,21 @@ pub async fn ready(
             .retry_after(Duration::from_secs(1))
     };
     match timeout(PATIENCE, api.payments.check()).await {
-        Ok(Ok(())) => Ok(HttpResponse::Ok().json(json!({"status": "ready"}))),
+        Ok(Ok(())) => Ok(HttpResponse::Ok().json(Health { status: READY })),
         Ok(Err(error @ RepositoryError::Inconsistent { .. })) => {
             Err(not_ready("the database's schema is not the one this version needs").cause(error))
         }
         Ok(Err(error)) => Err(not_ready("the database does not answer").cause(error)),
         Err(_late) => Err(not_ready("the database does not answer in time")),
     }
+}
+
+/// How the document describes it.
+pub fn document() -> Endpoint {
+    let description = "The database is reachable and migrated, and the service is not going down.";
+    Endpoint::get("/readyz", "getReadiness", "The service takes requests")
+        .tag("Health")
+        .description(description)
+        .answer::<Health>(200, "It does.", &[], json!({"status": READY}))
+        .problems(&Code::WHILE_NOT_READY)
 }

@@ -6,21 +6,29 @@ use payonce_domain::payment::PaymentStatus;
 use payonce_domain::ports::PaymentFilter;
 use payonce_domain::text::Text;
 use serde::Serialize;
+use serde_json::json;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
-use super::view::PaymentView;
+use super::view::{self, PaymentView};
 use crate::api::Api;
 use crate::http::fields::Fault;
-use crate::http::problem::Problem;
+use crate::http::openapi::parameters::query as parameter;
+use crate::http::openapi::{Endpoint, values};
+use crate::http::problem::{Code, Problem};
 use crate::http::{RequestScope, cursor, query, timestamp};
 
 const PARAMETERS: &[&str] =
     &["limit", "cursor", "status", "reference", "idempotency_key", "created_from", "created_to"];
 const DEFAULT_LIMIT: u32 = 20;
 
-#[derive(Serialize)]
+/// A page of payments, newest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Payments)]
 struct Page<'a> {
     data: Vec<PaymentView<'a>>,
+    /// Names the next page, where there is one.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 
@@ -76,4 +84,23 @@ fn read_time(text: String) -> Result<Option<OffsetDateTime>, Fault> {
     time.ok_or_else(|| {
         Fault::new("invalid_time", "must be an RFC 3339 time, such as 2026-01-31T12:00:00Z")
     })
+}
+
+/// How the document describes it.
+pub fn document() -> Endpoint {
+    let page = json!({"data": [view::example("COMPLETED")], "next_cursor": null});
+    let of = parameter;
+    let cursor = || values::string().pattern(Some("^[A-Za-z0-9_-]{32}$"));
+    Endpoint::get("/v1/payments", "listPayments", "Payments, newest first")
+        .tag("Payments")
+        .parameter(of("limit", "Most payments of a page; 20 by default.", values::integer(1, 100)))
+        .parameter(of("cursor", "The `next_cursor` of the page before.", cursor()))
+        .parameter(of("status", "Those in this status.", view::status()))
+        .parameter(of("reference", "Those of this reference.", values::text(1, 255)))
+        .parameter(of("idempotency_key", "Those of this key.", values::key()))
+        .parameter(of("created_from", "Those made then or later.", values::time()))
+        .parameter(of("created_to", "Those made before.", values::time()))
+        .answer::<Page<'_>>(200, "A page.", &[], page)
+        .problems(&[Code::ValidationFailed])
+        .problems(&Code::OF_THE_STORE)
 }

@@ -3,10 +3,14 @@
 mod answer;
 mod create;
 mod create_body;
+mod create_document;
 mod events;
 mod get;
 mod list;
+mod new_payment;
 mod view;
+
+use super::openapi::Endpoint;
 
 pub use answer::final_answer;
 pub use create::create;
@@ -14,3 +18,10 @@ pub use events::events;
 pub use get::get;
 pub use list::list;
 pub use view::payment_json;
+
+/// How the document describes these paths.
+pub fn documents() -> Vec<Endpoint> {
+    let mut all = create_document::documents();
+    all.extend([list::document(), get::document(), events::document()]);
+    all
+}

@@ -2,36 +2,86 @@
 
 use std::collections::BTreeMap;
 
-use payonce_domain::payment::{Failure, Payment, PaymentState};
+use payonce_domain::payment::{Failure, Payment, PaymentState, PaymentStatus};
 use payonce_domain::text::Text;
 use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::ObjectBuilder;
 
+use crate::http::openapi::values;
 use crate::http::timestamp::rfc3339;
 
 /// A payment, in the order of the contract.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Payment)]
 pub struct PaymentView<'a> {
+    #[schema(schema_with = values::uuid)]
     id: String,
+    #[schema(schema_with = status)]
     status: &'static str,
+    /// In major units, with the currency's number of decimals.
+    #[schema(schema_with = values::amount)]
     amount: String,
+    #[schema(schema_with = values::currency)]
     currency: &'static str,
+    #[schema(required)]
     payment_method: Option<&'a str>,
+    #[schema(required)]
     reference: Option<&'a str>,
+    #[schema(required)]
     description: Option<&'a str>,
     metadata: &'a BTreeMap<String, String>,
+    /// Which kind of gateway it is paid at.
     gateway: &'a str,
+    /// The charge's id there.
+    #[schema(required)]
     gateway_reference: Option<&'a str>,
+    /// How often it was sent there.
     attempts: u32,
+    #[schema(required)]
     failure: Option<FailureView<'a>>,
+    #[schema(schema_with = values::time)]
     created_at: String,
+    /// When it became final.
+    #[schema(schema_with = values::optional_time, required)]
     completed_at: Option<String>,
 }
 
 /// Why a payment failed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Failure)]
 struct FailureView<'a> {
     code: &'static str,
+    /// The issuer's reason.
+    #[schema(required)]
     decline_code: Option<&'a str>,
+}
+
+/// The names of the statuses.
+pub fn status() -> ObjectBuilder {
+    values::names(PaymentStatus::ALL.map(PaymentStatus::as_str))
+}
+
+/// A payment as an example.
+pub fn example(status: &str) -> Value {
+    let is_completed = status == "COMPLETED";
+    json!({
+        "id": "01a1fdeb-6164-7700-8874-1b49e96ad766",
+        "status": status,
+        "amount": "100.00",
+        "currency": "USD",
+        "payment_method": null,
+        "reference": null,
+        "description": null,
+        "metadata": {},
+        "gateway": "simulated",
+        "gateway_reference": is_completed.then_some("ch_3f902a6c28a5826e89c54f03627f06a5"),
+        "attempts": 1,
+        "failure": null,
+        "created_at": "2026-11-21T11:43:43.973786Z",
+        "completed_at": is_completed.then_some("2026-11-21T11:43:44.0284Z"),
+    })
 }
 
 impl<'a> From<&'a Payment> for PaymentView<'a> {

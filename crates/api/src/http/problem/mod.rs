@@ -3,6 +3,7 @@
 //! A problem tells the client what to do next. Its cause goes to the log, never into the body.
 
 mod code;
+mod document;
 mod from_use_cases;
 mod shape;
 
@@ -17,15 +18,17 @@ use payonce_domain::account::RequestId;
 use payonce_domain::payment::PaymentId;
 use payonce_domain::ports::BoxedError;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use code::Code;
+pub use document::problem_answers;
 pub use shape::Shape;
 
 /// The media type of every problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
 /// One field that breaks a rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     /// Its name, with dots between levels.
     pub field: String,
@@ -54,25 +57,45 @@ struct Parts {
     cause: Option<BoxedError>,
 }
 
-#[derive(Serialize)]
+/// What went wrong, and what the client does next (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
 struct Body<'a> {
+    /// `urn:payonce:problem:` and the code.
     r#type: String,
+    /// The code's short name, for people.
     title: &'a str,
+    /// The HTTP status.
     status: u16,
+    /// What happened and what to do next, for people; its words may change.
     detail: &'a str,
+    /// Which problem it is, for programs.
     code: &'a str,
+    /// For asking for help; on a replay that of the request answered first.
     request_id: &'a str,
+    /// On routes that take a key: whether nothing happened under this key and nothing will.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     safe_new_key: Option<bool>,
+    /// Every bad field.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
     errors: &'a [FieldError],
+    /// The names of the fields in which two requests under one key differ.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
     differing_fields: &'a [&'a str],
+    /// The payment that the key has.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     payment_id: Option<String>,
+    /// Where that payment is read.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     payment: Option<String>,
+    /// The issuer's reason.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     decline_code: Option<&'a str>,
 }
 

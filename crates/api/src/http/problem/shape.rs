@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use payonce_domain::account::RequestId;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{FieldError, Problem};
 
@@ -21,21 +22,38 @@ pub enum Shape {
     Detail,
 }
 
-#[derive(Serialize)]
-struct ErrorBody<'a> {
+/// An error of the formats that say it in one sentence.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub struct ErrorBody<'a> {
+    /// What happened and what to do next, for people.
     error: &'a str,
 }
 
-#[derive(Serialize)]
-struct DetailBody<T> {
-    detail: T,
+/// An error of the formats that list what a body breaks.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Detail)]
+pub struct DetailBody<'a> {
+    detail: Detail<'a>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum Detail<'a> {
+    /// What happened and what to do next, for people.
+    Sentence(String),
+    /// Every rule that the body breaks.
+    Rules(Vec<BrokenRule<'a>>),
 }
 
 /// One rule that a body breaks.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct BrokenRule<'a> {
+    /// Where: `body`, and the field.
     loc: Vec<&'a str>,
+    /// Which rule, for people.
     msg: &'a str,
+    /// Which rule, for programs.
     r#type: &'a str,
 }
 
@@ -57,19 +75,40 @@ impl Shape {
     /// The answer, for a request of the given id.
     pub fn spell(self, problem: &Problem, request_id: &RequestId) -> HttpResponse {
         let mut head = problem.head();
+        head.status(self.status(problem)).content_type(self.media_type());
+        head.body(self.body(problem, request_id))
+    }
+
+    /// The status.
+    pub fn status(self, problem: &Problem) -> StatusCode {
         match self {
-            Self::Problem { is_keyed } => {
-                head.content_type(super::CONTENT_TYPE);
-                head.body(problem.body(request_id, is_keyed.then_some(false)))
+            Self::Detail if problem.broken_rules().is_some() => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Problem { .. } | Self::Error | Self::Detail => problem.status(),
+        }
+    }
+
+    /// The media type.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Problem { .. } => super::CONTENT_TYPE,
+            Self::Error | Self::Detail => "application/json",
+        }
+    }
+
+    pub(super) fn body(self, problem: &Problem, request_id: &RequestId) -> Vec<u8> {
+        // Strings always serialise.
+        match self {
+            Self::Problem { is_keyed } => problem.body(request_id, is_keyed.then_some(false)),
+            Self::Error => {
+                serde_json::to_vec(&ErrorBody { error: &problem.full_detail() }).unwrap_or_default()
             }
-            Self::Error => head.json(ErrorBody { error: &problem.full_detail() }),
-            Self::Detail => match problem.broken_rules() {
-                Some(rules) => {
-                    head.status(StatusCode::UNPROCESSABLE_ENTITY);
-                    head.json(DetailBody { detail: rules })
-                }
-                None => head.json(DetailBody { detail: problem.full_detail() }),
-            },
+            Self::Detail => {
+                let detail = match problem.broken_rules() {
+                    Some(rules) => Detail::Rules(rules),
+                    None => Detail::Sentence(problem.full_detail()),
+                };
+                serde_json::to_vec(&DetailBody { detail }).unwrap_or_default()
+            }
         }
     }
 }

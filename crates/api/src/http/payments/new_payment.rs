@@ -1,0 +1,63 @@
+//! The body of a canonical payment as the document describes it; `create_body` reads it.
+
+use std::collections::BTreeMap;
+
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
+
+use crate::http::openapi::values;
+
+/// A payment to be made.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it only describes")]
+pub struct NewPayment {
+    /// An exact decimal in major units, with no more decimals than the currency has: `100`,
+    /// `100.00` and `"100.00"` are the same. No number is rounded.
+    #[schema(schema_with = amount)]
+    amount: String,
+    /// An ISO 4217 code; where it is left out, the operator's default.
+    #[schema(schema_with = currency, required = false)]
+    currency: Option<String>,
+    /// An opaque token that names how the payer pays.
+    #[schema(schema_with = label, required = false)]
+    payment_method: Option<String>,
+    /// The client's own name for the payment.
+    #[schema(schema_with = label, required = false)]
+    reference: Option<String>,
+    /// Free text.
+    #[schema(schema_with = description, required = false)]
+    description: Option<String>,
+    /// The client's own pairs.
+    #[schema(schema_with = metadata, required = false)]
+    metadata: Option<BTreeMap<String, String>>,
+}
+
+fn amount() -> AnyOfBuilder {
+    let number = ObjectBuilder::new().schema_type(Type::Number).exclusive_minimum(Some(0));
+    // A number as JSON spells it, with a digit that is not zero.
+    let positive = r"^(?=[0.]*[1-9])(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$";
+    let text = values::string().pattern(Some(positive));
+    AnyOfBuilder::new().item(number).item(text)
+}
+
+fn currency() -> ObjectBuilder {
+    values::or_null(values::currency())
+}
+
+fn label() -> ObjectBuilder {
+    values::or_null(values::text(1, 255))
+}
+
+fn description() -> ObjectBuilder {
+    values::or_null(values::text(0, 1000))
+}
+
+fn metadata() -> ObjectBuilder {
+    let pairs = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property_names(Some(values::text(1, 40).build()))
+        .additional_properties(Some(values::text(0, 500)))
+        .max_properties(Some(50));
+    values::or_null(pairs)
+}
