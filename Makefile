@@ -6,7 +6,7 @@ FEATURES := $(shell scripts/libpq-feature)
 PAYONCE = cargo run $(FEATURES) --bin payonce --
 
 .DEFAULT_GOAL := help
-.PHONY: help tools build run run-postgres test migrate migrate-down migration shell model lint
+.PHONY: help tools test-tools build run run-postgres test migrate migrate-down migration shell model lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -23,7 +23,10 @@ run: tools ## serve on http://127.0.0.1:8000 with SQLite in data/payonce.db
 run-postgres: tools ## the same with a private PostgreSQL, its data in data/postgres
 	scripts/with-postgres --keep data/postgres $(PAYONCE) serve
 
-test: tools ## every test, with a private PostgreSQL where TEST_DATABASE_URL names none
+test-tools:
+	@scripts/find-schemathesis >/dev/null
+
+test: tools test-tools ## every test, with a private PostgreSQL where TEST_DATABASE_URL names none
 	scripts/with-postgres cargo test --workspace $(FEATURES)
 
 migrate: tools ## bring the database (DATABASE_URL, else SQLite) to the newest schema

@@ -1,0 +1,80 @@
+//! The document holds: it follows the standard, and the service follows it.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use payonce_testing::TestDatabase;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::service::{Service, tools};
+
+/// Where the settings and checks of the tools are.
+const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/docs");
+
+/// One of the tools; it talks to this machine only.
+async fn tool(name: &str) -> Command {
+    let folder = tools("find-schemathesis").await.pop().expect("a folder");
+    let mut command = Command::new(folder.join(name));
+    command.env("NO_PROXY", "*").env("PYTHONPATH", HERE).env("PYTHONDONTWRITEBYTECODE", "1");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+/// Runs a tool to its end; what it says, if it found nothing wrong.
+async fn find_nothing(mut command: Command, input: &[u8]) -> String {
+    let mut child = command.stdin(Stdio::piped()).spawn().expect("the tool runs");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(input).await.expect("it reads");
+    drop(stdin);
+    let ended = timeout(Duration::from_secs(600), child.wait_with_output()).await;
+    let output = ended.expect("it ends in time").expect("it ran");
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_follows_the_standard_and_its_examples_follow_its_schemas() {
+    let service = Service::start(TestDatabase::sqlite(), &[]).await;
+    let document = service.json("/openapi.json").await;
+    let mut validator = tool("python").await;
+    validator.arg(Path::new(HERE).join("validate.py"));
+    let said = find_nothing(validator, document.to_string().as_bytes()).await;
+    let paths = document.get("paths").and_then(Value::as_object).map_or(0, serde_json::Map::len);
+    assert!(said.starts_with(&format!("{paths} paths, ")), "{said}");
+}
+
+/// Requests that are drawn from the document, right and wrong ones; each answer must have a status,
+/// type, body and headers that are documented for it.
+async fn keeps_its_word(database: TestDatabase) {
+    let service = Service::start(database, &[]).await;
+    let folder = TempDir::new().expect("a temporary folder");
+    let mut schemathesis = tool("schemathesis").await;
+    let settings = Path::new(HERE).join("schemathesis.toml");
+    schemathesis.arg("--config-file").arg(settings).args(["--no-color", "run"]);
+    schemathesis.arg(format!("{}/openapi.json", service.url));
+    schemathesis.current_dir(folder.path()).env("SCHEMATHESIS_HOOKS", "checks");
+    find_nothing(schemathesis, b"").await;
+
+    // It has not gone by without a payment of each kind.
+    let completed = service.json("/v1/payments?status=COMPLETED").await;
+    assert!(completed.pointer("/data/0").is_some(), "{completed}");
+    let failed = service.json("/v1/payments?status=FAILED&limit=100").await.to_string();
+    assert!(failed.contains("payment_declined") && failed.contains("gateway_error"), "{failed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_answers_as_its_document_says_on_postgres() {
+    keeps_its_word(TestDatabase::postgres()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_answers_as_its_document_says_on_sqlite() {
+    keeps_its_word(TestDatabase::sqlite()).await;
+}
