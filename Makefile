@@ -24,7 +24,7 @@ run-postgres: tools ## the same with a private PostgreSQL, its data in data/post
 	scripts/with-postgres --keep data/postgres $(PAYONCE) serve
 
 test-tools:
-	@scripts/find-schemathesis >/dev/null
+	@scripts/find-browser >/dev/null && scripts/find-schemathesis >/dev/null
 
 test: tools test-tools ## every test, with a private PostgreSQL where TEST_DATABASE_URL names none
 	scripts/with-postgres cargo test --workspace $(FEATURES)
