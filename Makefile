@@ -21,13 +21,13 @@ run: tools ## serve on http://127.0.0.1:8000 with SQLite in data/payonce.db
 	$(PAYONCE) serve
 
 run-postgres: tools ## the same with a private PostgreSQL, its data in data/postgres
-	scripts/with-postgres --keep data/postgres $(PAYONCE) serve
+	scripts/with-servers --keep data/postgres $(PAYONCE) serve
 
 test-tools:
 	@scripts/find-browser >/dev/null && scripts/find-schemathesis >/dev/null
 
-test: tools test-tools ## every test, with a private PostgreSQL where TEST_DATABASE_URL names none
-	scripts/with-postgres cargo test --workspace $(FEATURES)
+test: tools test-tools ## every test, with private servers where TEST_DATABASE_URL, TEST_REDIS_URL name none
+	scripts/with-servers cargo test --workspace $(FEATURES)
 
 migrate: tools ## bring the database (DATABASE_URL, else SQLite) to the newest schema
 	$(PAYONCE) migrate up
