@@ -1,17 +1,19 @@
 //! The ports of `payonce_domain`, filled.
 //!
 //! [`postgres`] and [`sqlite`] hold payments, keys and announced transactions, [`gateway`] moves
-//! (simulated) money, [`processing`] is what becomes of a transaction, [`system`] knows time and
-//! chance, [`tls`] chooses cryptography, [`measurements`] says where measurements go. What the two
-//! stores share is in `store`.
+//! (simulated) money, [`processing`] is what becomes of a transaction, [`local_rate_limiter`] and
+//! [`redis`] keep buckets of tokens, [`system`] knows time and chance, [`tls`] chooses cryptography,
+//! [`measurements`] says where measurements go. What the two stores share is in `store`.
 //!
 //! This crate must not know HTTP routes or configuration files.
 
 pub mod gateway;
+pub mod local_rate_limiter;
 pub mod measurements;
 pub mod migrations;
 pub mod postgres;
 pub mod processing;
+pub mod redis;
 pub mod sqlite;
 mod store;
 pub mod system;

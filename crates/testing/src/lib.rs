@@ -1,11 +1,13 @@
-//! Private databases for the tests of the other crates, and a reader of metrics.
+//! Private databases and a private Redis for the tests of the other crates, and a reader of metrics.
 //!
 //! PostgreSQL is a real server, named by `TEST_DATABASE_URL`; each test gets a schema of its own
-//! in it, dropped with everything in it at the end. SQLite is a file in a folder of its own.
+//! in it, dropped with everything in it at the end. SQLite is a file in a folder of its own. Redis
+//! is a corner of the server that `TEST_REDIS_URL` names, or a process of the test's own.
 //! A missing server is a failure that says what to do, never a skipped test.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot start must fail")]
 
 pub mod metrics;
+mod redis;
 
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
@@ -16,6 +18,8 @@ use diesel::{Connection, RunQueryDsl};
 use tempfile::TempDir;
 use url::Url;
 use uuid::Uuid;
+
+pub use redis::{Contents, Garbage, RedisCorner, RedisServer};
 
 /// A database that nobody else uses, gone when it is dropped.
 #[derive(Debug)]

@@ -6,7 +6,8 @@
 //! screens, [`BacklogQueries`] counts what is unsettled, [`PaymentGateway`] moves money,
 //! [`ChargeLedger`] keeps a gateway's books, [`TransactionRepository`] is the queue of announced
 //! transactions and [`TransactionProcessor`] what becomes of each, [`AnswerFormat`] spells final
-//! answers, [`Clock`] and [`Random`] keep time and chance out of the rules.
+//! answers, [`RateLimiter`] says who may ask now, [`Clock`] and [`Random`] keep time and chance out
+//! of the rules.
 
 mod answer_format;
 mod backlog;
@@ -19,6 +20,7 @@ mod payment_queries;
 mod payment_repository;
 mod pinned_settings;
 mod random;
+mod rate_limiter;
 mod settlement_news;
 mod transaction_processor;
 mod transaction_repository;
@@ -37,6 +39,7 @@ pub use payment_repository::{
 };
 pub use pinned_settings::PinnedSettings;
 pub use random::Random;
+pub use rate_limiter::{RateDecision, RateLimiter, RateQuota, RateSubject};
 pub use settlement_news::{SettlementNews, Tell};
 pub use transaction_processor::TransactionProcessor;
 pub use transaction_repository::{
