@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use payonce_domain::money::Currency;
-use payonce_domain::ports::{IdempotencyRepository, PaymentQueries, TransactionRepository};
+use payonce_domain::ports::{
+    IdempotencyRepository, PaymentQueries, RateLimiter, TransactionRepository,
+};
 use payonce_domain::use_cases::fake_gateway::FakeGateway;
 use payonce_domain::use_cases::{CreatePayment, IngestTransaction, StoreOpaqueOperation};
+use tokio::sync::watch;
 
 use crate::http::{BodyLimits, Preferences, RequestMetrics, Webhooks};
 use crate::telemetry::{LiveGauges, Metrics};
@@ -36,6 +39,10 @@ pub struct Api {
     pub transactions: Arc<dyn TransactionRepository>,
     /// Whose webhooks they are, and who may send them.
     pub webhooks: Webhooks,
+    /// Counts requests, where there is a limit.
+    pub rate_limiter: Option<Arc<dyn RateLimiter>>,
+    /// Whether Redis answers, where there is one.
+    pub redis_is_up: Option<watch::Receiver<bool>>,
     /// What a body may cost.
     pub body_limits: BodyLimits,
     /// The currency of a request that names none.

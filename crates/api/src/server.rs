@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::http::{
     Document, Readiness, RequestDeadline, close_while_not_ready, in_request_scope, in_request_span,
-    measure, no_such_route, routes,
+    limit_rate, measure, no_such_route, routes,
 };
 use crate::opening::open;
 use crate::settings::{Settings, SettingsError};
@@ -44,6 +44,7 @@ pub async fn serve(
             .app_data(web::Data::new(RequestDeadline(request_timeout)))
             .configure(|config| routes(config, api.fake_gateway.as_ref()))
             .default_service(web::to(no_such_route))
+            .wrap(from_fn(limit_rate))
             .wrap(from_fn(close_while_not_ready))
             .wrap(from_fn(measure))
             .wrap(from_fn(in_request_span))

@@ -7,16 +7,18 @@ use payonce_adapters::gateway::{
     BreakerGateway, BreakerSettings, HttpGateway, HttpGatewaySettings, Ledger, MeasuredGateway,
     SimulatedGateway, SimulationSettings,
 };
+use payonce_adapters::local_rate_limiter::LocalRateLimiter;
 use payonce_adapters::measurements::Measurements;
 use payonce_adapters::postgres::PostgresStore;
 use payonce_adapters::processing::ImmediateProcessor;
+use payonce_adapters::redis::{RedisLink, RedisOptions, RedisRateLimiter};
 use payonce_adapters::sqlite::SqliteStore;
 use payonce_adapters::system::{BootClock, ThreadRandom};
 use payonce_adapters::{MeasuredRepository, StoreOptions};
 use payonce_domain::gateway::GatewayKeySecret;
 use payonce_domain::ports::{
     BacklogQueries, BoxedError, ChargeLedger, IdempotencyRepository, OpaqueRepository,
-    PaymentGateway, PaymentQueries, PaymentRepository, PinnedSettings, SettlementNews,
+    PaymentGateway, PaymentQueries, PaymentRepository, PinnedSettings, RateLimiter, SettlementNews,
     TransactionRepository,
 };
 use payonce_domain::use_cases::fake_gateway::FakeGateway;
@@ -38,8 +40,8 @@ pub use payonce_adapters::{PoolUse, Pooled};
 use crate::api::Api;
 use crate::http::{BodyLimits, JsonAnswers, RequestMetrics, WebhookSignatures, Webhooks};
 use crate::settings::{
-    DatabaseSettings, DatabaseUrl, GatewayKind, GatewaySettings, Settings, WebhookSecret,
-    WebhooksSettings,
+    DatabaseSettings, DatabaseUrl, GatewayKind, GatewaySettings, RateLimitSettings, RedisSettings,
+    Settings, WebhookSecret, WebhooksSettings,
 };
 use crate::telemetry::{LiveGauges, Metrics};
 
@@ -174,6 +176,8 @@ pub struct Service {
     pub tasks: TaskTracker,
     /// What is measured of it.
     pub metrics: Arc<Metrics>,
+    /// Redis, connected for as long as the service is there.
+    _redis: Option<Arc<RedisLink>>,
 }
 
 /// A circuit breaker, as it is seen from outside.
@@ -196,6 +200,7 @@ impl Service {
         let measurements = Measurements::to(metrics.recorder());
         let store =
             Store::new(&settings.database).map_err(|error| format!("database.url: {error}"))?;
+        let redis = redis(&settings.redis)?;
         let ledger = Arc::new(Ledger::default());
         let waiters = Waiters::new(settings.idempotency.waiters);
         let tasks = TaskTracker::new();
@@ -257,6 +262,8 @@ impl Service {
             ingest_transaction: Arc::new(ingest_transaction(settings, &processing)),
             transactions: store.transactions.clone(),
             webhooks: webhooks(&settings.webhooks),
+            rate_limiter: rate_limiter(&settings.rate_limit, redis.as_ref()),
+            redis_is_up: redis.as_ref().map(|redis| redis.is_up()),
             body_limits: BodyLimits {
                 bytes: usize::try_from(settings.server.body_limit.as_u64()).unwrap_or(usize::MAX),
                 time: settings.server.body_timeout,
@@ -275,6 +282,7 @@ impl Service {
             waiters,
             tasks,
             metrics,
+            _redis: redis,
         })
     }
 }
@@ -308,6 +316,30 @@ fn ingest_transaction(settings: &Settings, processing: &ProcessTransactions) -> 
 fn webhooks(settings: &WebhooksSettings) -> Webhooks {
     let secrets = settings.secrets.iter().map(WebhookSecret::bytes).collect();
     Webhooks { account: settings.account.clone(), signatures: WebhookSignatures::new(secrets) }
+}
+
+fn redis(settings: &RedisSettings) -> Result<Option<Arc<RedisLink>>, BoxedError> {
+    let Some(url) = &settings.url else {
+        return Ok(None);
+    };
+    let options = RedisOptions {
+        url: url.expose().clone(),
+        timeout: settings.timeout,
+        prefix: settings.prefix.clone(),
+    };
+    let link = RedisLink::open(&options, &Handle::current());
+    Ok(Some(Arc::new(link.map_err(|error| format!("redis.url: {error}"))?)))
+}
+
+fn rate_limiter(
+    settings: &RateLimitSettings,
+    redis: Option<&Arc<RedisLink>>,
+) -> Option<Arc<dyn RateLimiter>> {
+    let quota = settings.quota()?;
+    Some(match redis {
+        Some(redis) => Arc::new(RedisRateLimiter::new(Arc::clone(redis), quota)),
+        None => Arc::new(LocalRateLimiter::new(quota)),
+    })
 }
 
 /// Opens after about as many failures as two payments make, and tries again soon.

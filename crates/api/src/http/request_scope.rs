@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::problem::{Code, Problem, Shape};
 use super::request_line::RequestLine;
-use super::unread;
+use super::{rate_limit, unread};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -73,6 +73,7 @@ pub async fn in_request_scope(
     if let Ok(id) = HeaderValue::from_str(scope.request_id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    rate_limit::show(&mut response);
     line.answered(response.status(), response.headers());
     Ok(unread::hand_over(response))
 }

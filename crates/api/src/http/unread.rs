@@ -28,6 +28,17 @@ pub fn hold_if_unexpected(request: &mut ServiceRequest) {
     }
 }
 
+/// Holds the body of a request that is refused before anything reads it. The framework gets the
+/// chance to take in what came together with the head: a small body then costs no connection.
+pub async fn hold_rest(request: &mut ServiceRequest) {
+    tokio::task::yield_now().await;
+    let payload = request.take_payload();
+    let mut extensions = request.extensions_mut();
+    if !extensions.contains::<Unread>() {
+        extensions.insert(Unread(payload));
+    }
+}
+
 /// Hands what is held over to the answer, which outlives the request.
 pub fn hand_over(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let unread = response.request().extensions_mut().remove::<Unread>();

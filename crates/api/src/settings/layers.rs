@@ -1,7 +1,7 @@
 //! The layers that settings come from.
 //!
 //! Later wins: the embedded defaults, each file, the variables that are honoured everywhere
-//! (`DATABASE_URL`, `PORT`), and `PAYONCE__…` with `__` between levels.
+//! (`DATABASE_URL`, `REDIS_URL`, `PORT`), and `PAYONCE__…` with `__` between levels.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,8 +17,8 @@ const DEFAULTS: &str = include_str!("../../../../config/default.toml");
 const SECRETS: [&str; 3] = ["gateway.http.token", "gateway.key_secret", "webhooks.secrets"];
 
 /// Variables honoured as everywhere, and what they set.
-const COMMON_VARIABLES: [(&str, &str); 2] =
-    [("DATABASE_URL", "database.url"), ("PORT", "server.port")];
+const COMMON_VARIABLES: [(&str, &str); 3] =
+    [("DATABASE_URL", "database.url"), ("REDIS_URL", "redis.url"), ("PORT", "server.port")];
 
 /// One effective value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +102,10 @@ fn masked(key: &str, value: &str) -> String {
     if SECRETS.contains(&key) {
         return "***".to_owned();
     }
+    if key == "redis.url" {
+        let url = super::RedisUrl::try_from(value.to_owned());
+        return url.map_or_else(|_| "***".to_owned(), |url| url.to_string());
+    }
     let is_url = Url::parse(value).is_ok_and(|url| url.password().is_some());
     if key == "database.url" || is_url {
         let url = super::DatabaseUrl::try_from(value.to_owned());
@@ -116,7 +120,7 @@ fn one_line(error: &ConfigError) -> String {
     words.join(" ")
 }
 
-/// `DATABASE_URL` and `PORT`.
+/// `DATABASE_URL`, `REDIS_URL` and `PORT`.
 #[derive(Debug, Clone)]
 struct CommonVariables(Map<String, String>);
 
@@ -205,6 +209,14 @@ mod tests {
             ("PAYONCE__WEBHOOKS__SECRETS", "whsec_aHVzaA==,whsec_", "webhooks.secrets"),
             ("PAYONCE__PROFILE", "test", "profile"),
             ("DATABASE_URL", "nonsense", "database.url"),
+            ("REDIS_URL", "localhost:6379", "redis.url"),
+            ("PAYONCE__REDIS__TIMEOUT", "0s", "redis.timeout"),
+            ("PAYONCE__REDIS__PREFIX", "two words", "redis.prefix"),
+            ("PAYONCE__RATE_LIMIT__ENABLED", "perhaps", "rate_limit.enabled"),
+            ("PAYONCE__RATE_LIMIT__PER_SECOND", "0", "rate_limit.per_second"),
+            ("PAYONCE__RATE_LIMIT__PER_SECOND", "1000001", "rate_limit.per_second"),
+            ("PAYONCE__RATE_LIMIT__BURST", "0", "rate_limit.burst"),
+            ("PAYONCE__RATE_LIMIT__BURST", "-1", "rate_limit.burst"),
         ] {
             let problem = problem(&[(variable, value)]);
             assert!(problem.contains(named), "{variable}: {problem}");
@@ -258,6 +270,7 @@ mod tests {
     fn effective_values_name_their_origin_and_hide_secrets() {
         let layers = with(&[
             ("DATABASE_URL", "postgres://u:hush@h/d"),
+            ("REDIS_URL", "redis://u:hush@h/1"),
             ("PAYONCE__GATEWAY__KEY_SECRET", "hush-hush-hush-hush"),
             ("PAYONCE__GATEWAY__HTTP__TOKEN", "hush-hush"),
             ("PAYONCE__WEBHOOKS__SECRETS", "whsec_hush"),
@@ -266,6 +279,7 @@ mod tests {
         assert!(!format!("{values:?}").contains("hush"), "{values:?}");
         let value = |key: &str| values.iter().find(|value| value.key == key).expect(key).clone();
         assert_eq!(value("database.url").origin, "DATABASE_URL");
+        assert_eq!(value("redis.url").value, "redis://u:***@h/1");
         assert_eq!(value("server.port").origin, "defaults");
         assert_eq!(value("gateway.key_secret").value, "***");
     }

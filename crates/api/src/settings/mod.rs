@@ -9,6 +9,8 @@ mod layers;
 mod log;
 mod pay;
 mod problems;
+mod rate_limit;
+mod redis;
 mod server;
 mod telemetry;
 mod transactions;
@@ -28,6 +30,8 @@ pub use layers::{EffectiveValue, Layers};
 pub use log::{LogFormat, LogSettings};
 pub use pay::PaySettings;
 pub use problems::SettingsError;
+pub use rate_limit::RateLimitSettings;
+pub use redis::{RedisSettings, RedisUrl};
 pub use server::ServerSettings;
 pub use telemetry::{CollectorUrl, TelemetrySettings};
 pub use transactions::TransactionsSettings;
@@ -49,12 +53,16 @@ pub struct Settings {
     pub server: ServerSettings,
     /// The store.
     pub database: DatabaseSettings,
+    /// Redis, where there is one.
+    pub redis: RedisSettings,
     /// The gateway.
     pub gateway: GatewaySettings,
     /// The gateway that this service plays for others.
     pub fake_gateway: FakeGatewaySettings,
     /// Keys.
     pub idempotency: IdempotencySettings,
+    /// How much one client may ask for.
+    pub rate_limit: RateLimitSettings,
     /// Payments.
     pub payments: PaymentsSettings,
     /// Payments that are left for their clients.
@@ -103,6 +111,8 @@ impl Settings {
         self.workers.check(&mut problems);
         self.pay.check(&mut problems);
         self.database.check(&mut problems);
+        self.redis.check(&mut problems);
+        self.rate_limit.check(&mut problems);
         if problems.is_empty() { Ok(self) } else { Err(SettingsError::new(problems)) }
     }
 

@@ -26,8 +26,9 @@ struct Ended {
 /// The binary, in an environment without settings.
 fn payonce(variables: &[(&str, &str)], arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_payonce"));
-    let is_setting =
-        |name: &str| name.starts_with("PAYONCE") || ["DATABASE_URL", "PORT"].contains(&name);
+    let is_setting = |name: &str| {
+        name.starts_with("PAYONCE") || ["DATABASE_URL", "REDIS_URL", "PORT"].contains(&name)
+    };
     for (name, _) in std::env::vars().filter(|(name, _)| is_setting(name)) {
         command.env_remove(name);
     }

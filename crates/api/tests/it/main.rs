@@ -26,6 +26,8 @@ mod metrics;
 mod openapi;
 mod payments;
 mod processing;
+mod rate_limit;
+mod redis_faults;
 mod restart;
 mod signed_webhooks;
 mod webhooks;
@@ -209,6 +211,29 @@ promises! {
         the_document_is_served_as_it_describes_itself,
         the_page_needs_nothing_but_the_service,
         a_text_has_as_many_characters_as_the_document_says,
+    }
+    rate_limit {
+        a_client_over_its_limit_is_told_when_to_come_again,
+        a_refused_request_uses_up_no_key,
+        every_counted_answer_tells_what_is_left,
+        probes_and_other_services_are_not_counted,
+        each_address_has_a_limit_of_its_own,
+        nobody_is_refused_where_no_limit_is_set,
+        a_refusal_comes_before_everything_that_it_would_cost,
+        a_refused_connection_lasts_unless_its_body_never_ends,
+        instances_share_a_limit_through_redis,
+        instances_without_redis_count_for_themselves,
+    }
+    redis_faults {
+        a_redis_that_is_stopped_changes_no_answer,
+        a_redis_that_is_paused_changes_no_answer,
+        a_redis_that_is_slow_changes_no_answer,
+        a_redis_that_falls_silent_when_it_is_used_changes_no_answer,
+        a_redis_that_is_flushed_changes_no_answer,
+        a_redis_full_of_garbage_changes_no_answer,
+        a_service_starts_without_its_redis,
+        what_is_no_redis_is_done_without,
+        a_limit_holds_while_redis_is_away,
     }
     expiry {
         an_expired_key_is_refused_and_nothing_is_executed,

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use payonce_domain::ports::RepositoryError;
+use serde::Serialize;
 use serde_json::json;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
-use super::Health;
 use crate::api::Api;
 use crate::http::gate::Readiness;
 use crate::http::openapi::Endpoint;
@@ -15,10 +16,21 @@ use crate::http::problem::{Code, Problem};
 
 const READY: &str = "ready";
 
+/// What a service that takes requests says of itself.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Readiness)]
+struct ReadyView {
+    status: &'static str,
+    /// Whether Redis answers, where one is configured: `available` or `unavailable`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis: Option<&'static str>,
+}
+
 /// The longest time for the database to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The database is reachable and migrated, and the service is not going down.
+/// The database is reachable and migrated, and the service is not going down. Redis is told of,
+/// where it is configured, and never needed.
 pub async fn ready(
     readiness: web::Data<Readiness>,
     api: web::Data<Api>,
@@ -30,7 +42,7 @@ pub async fn ready(
             .retry_after(Duration::from_secs(1))
     };
     match timeout(PATIENCE, api.payments.check()).await {
-        Ok(Ok(())) => Ok(HttpResponse::Ok().json(Health { status: READY })),
+        Ok(Ok(())) => Ok(HttpResponse::Ok().json(view(&api))),
         Ok(Err(error @ RepositoryError::Inconsistent { .. })) => {
             Err(not_ready("the database's schema is not the one this version needs").cause(error))
         }
@@ -39,12 +51,20 @@ pub async fn ready(
     }
 }
 
+fn view(api: &Api) -> ReadyView {
+    let redis = api.redis_is_up.as_ref().map(|is_up| match *is_up.borrow() {
+        true => "available",
+        false => "unavailable",
+    });
+    ReadyView { status: READY, redis }
+}
+
 /// How the document describes it.
 pub fn document() -> Endpoint {
     let description = "The database is reachable and migrated, and the service is not going down.";
     Endpoint::get("/readyz", "getReadiness", "The service takes requests")
         .tag("Health")
         .description(description)
-        .answer::<Health>(200, "It does.", &[], json!({"status": READY}))
+        .answer::<ReadyView>(200, "It does.", &[], json!({"status": READY}))
         .problems(&Code::WHILE_NOT_READY)
 }

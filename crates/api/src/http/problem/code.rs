@@ -31,6 +31,8 @@ pub enum Code {
     RouteNotFound,
     /// A method that the path does not have.
     MethodNotAllowed,
+    /// Too many requests.
+    RateLimited,
     /// A payment that there is none of.
     PaymentNotFound,
     /// A transaction that there is none of.
@@ -80,6 +82,7 @@ impl Code {
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::RouteNotFound => "route_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::RateLimited => "rate_limited",
             Self::PaymentNotFound => "payment_not_found",
             Self::TransactionNotFound => "transaction_not_found",
             Self::WebhookNotSigned => "webhook_not_signed",
@@ -113,6 +116,7 @@ impl Code {
             | Self::OrderNotFound
             | Self::TransactionNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::IdempotencyKeyInUse | Self::PaymentPending | Self::ResourceExists => {
                 StatusCode::CONFLICT
@@ -148,6 +152,7 @@ impl Code {
             Self::UnsupportedMediaType => "Unsupported media type",
             Self::RouteNotFound => "No such route",
             Self::MethodNotAllowed => "Method not allowed",
+            Self::RateLimited => "Too many requests",
             Self::PaymentNotFound => "No such payment",
             Self::TransactionNotFound => "No such transaction",
             Self::WebhookNotSigned => "Webhook not signed",
@@ -198,6 +203,10 @@ impl Code {
             }
             Self::RouteNotFound => "Check the path.",
             Self::MethodNotAllowed => "Use one of the methods named by the Allow header.",
+            Self::RateLimited => {
+                "Too many requests in too short a time; nothing was done for this one. Repeat it, \
+                 with the same key, after the seconds in Retry-After."
+            }
             Self::PaymentNotFound => "Check the payment's id.",
             Self::TransactionNotFound => "Transaction not found",
             Self::WebhookNotSigned => {

@@ -1,0 +1,160 @@
+//! Refuses who asks too often, before anything is read or done for the request.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, web};
+use payonce_domain::ports::{RateDecision, RateLimiter, RateQuota, RateSubject};
+use sfv::{ItemSerializer, KeyRef, StringRef, key_ref, string_ref};
+
+use super::problem::{Code, Problem, whole_seconds};
+use super::unread;
+use crate::api::Api;
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// The one policy's name, and the fields' parameters.
+const POLICY: &StringRef = string_ref("default");
+const QUOTA: &KeyRef = key_ref("q");
+const WINDOW: &KeyRef = key_ref("w");
+const REMAINING: &KeyRef = key_ref("r");
+const SECONDS: &KeyRef = key_ref("t");
+
+/// Takes a token for the request, or refuses it. Whoever refuses for another reason later shows
+/// the same fields: [`show`] adds them where the answer is complete.
+pub async fn limit_rate(
+    mut request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some(limiter) = limiter(&request) else {
+        return next.call(request).await;
+    };
+    let decision = limiter.check(&subject(&request)).await;
+    request.extensions_mut().insert(Fields { quota: limiter.quota(), decision });
+    let RateDecision::Refused { retry_after } = decision else {
+        return next.call(request).await;
+    };
+    metrics::counter!("rate_limited_total").increment(1);
+    unread::hold_rest(&mut request).await;
+    Ok(request.error_response(Problem::new(Code::RateLimited).retry_after(retry_after)))
+}
+
+/// The limiter, where one is set and the path is not exempt.
+fn limiter(request: &ServiceRequest) -> Option<Arc<dyn RateLimiter>> {
+    let limiter = request.app_data::<web::Data<Api>>()?.rate_limiter.clone()?;
+    (!is_exempt(request.path())).then_some(limiter)
+}
+
+/// Probes, documents, what answers for another service, and what others must be able to deliver.
+fn is_exempt(path: &str) -> bool {
+    match path.trim_end_matches('/') {
+        "" | "/healthz" | "/readyz" | "/metrics" | "/docs" | "/openapi.json" => true,
+        path => ["/docs/", "/v1/webhooks/", "/fake-gateway/"].iter().any(|it| path.starts_with(it)),
+    }
+}
+
+/// Whose token it is: everybody acts for the one account, so each address has a bucket. It is the
+/// peer's; headers that say otherwise could say anything.
+fn subject(request: &ServiceRequest) -> RateSubject {
+    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    RateSubject::of_address(peer)
+}
+
+/// What an answer tells of the limit (draft-ietf-httpapi-ratelimit-headers).
+struct Fields {
+    quota: RateQuota,
+    decision: RateDecision,
+}
+
+/// Adds the fields to an answer to a request that was counted.
+pub fn show(response: &mut ServiceResponse<BoxBody>) {
+    let Some(fields) = response.request().extensions_mut().remove::<Fields>() else {
+        return;
+    };
+    for (name, value) in [(RATE_LIMIT, fields.limit()), (RATE_LIMIT_POLICY, fields.policy())] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+}
+
+impl Fields {
+    /// Tokens left, and seconds until the bucket is full, or, where none is left to take, until
+    /// there is one.
+    fn limit(&self) -> String {
+        let burst = self.quota.burst.get();
+        let (remaining, wait) = match self.decision {
+            RateDecision::Allowed { remaining } => {
+                (remaining, self.quota.time_for(burst.saturating_sub(remaining)))
+            }
+            RateDecision::Refused { retry_after } => (0, retry_after),
+        };
+        field([(REMAINING, remaining.into()), (SECONDS, whole_seconds(wait))])
+    }
+
+    /// Tokens that the bucket holds, and seconds in which as many come back.
+    fn policy(&self) -> String {
+        let burst = self.quota.burst.get();
+        field([(QUOTA, burst.into()), (WINDOW, whole_seconds(self.quota.time_for(burst)))])
+    }
+}
+
+fn field(parameters: [(&KeyRef, u64); 2]) -> String {
+    let item = ItemSerializer::new().bare_item(POLICY);
+    let item = parameters.into_iter().fold(item, |item, (name, value)| {
+        item.parameter(name, sfv::Integer::try_from(value).unwrap_or(sfv::Integer::MAX))
+    });
+    item.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::num::NonZeroU32;
+    use std::time::Duration;
+
+    fn fields(per_second: u32, burst: u32, decision: RateDecision) -> (String, String) {
+        let number = |number| NonZeroU32::new(number).expect("not zero");
+        let quota = RateQuota { per_second: number(per_second), burst: number(burst) };
+        let fields = Fields { quota, decision };
+        (fields.limit(), fields.policy())
+    }
+
+    #[test]
+    fn the_fields_are_structured_and_count_whole_seconds() {
+        let refused = RateDecision::Refused { retry_after: Duration::from_micros(200) };
+        let (limit, policy) = fields(5_000, 10_000, refused);
+        assert_eq!(limit, r#""default";r=0;t=1"#);
+        assert_eq!(policy, r#""default";q=10000;w=2"#);
+        let (limit, policy) = fields(2, 9, RateDecision::Allowed { remaining: 4 });
+        assert_eq!(limit, r#""default";r=4;t=3"#);
+        assert_eq!(policy, r#""default";q=9;w=5"#);
+    }
+
+    #[test]
+    fn only_whole_segments_are_exempt() {
+        for path in [
+            "/",
+            "/healthz",
+            "/readyz/",
+            "/metrics",
+            "/docs",
+            "/docs/index.html",
+            "/openapi.json",
+            "/v1/webhooks/transactions",
+            "/fake-gateway/start/",
+        ] {
+            assert!(is_exempt(path), "{path}");
+        }
+        for path in
+            ["/pay", "/v1/payments", "/docsX", "/healthz/x", "/v1/transactions/t", "/x/docs/"]
+        {
+            assert!(!is_exempt(path), "{path}");
+        }
+    }
+}
