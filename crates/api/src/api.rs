@@ -12,7 +12,7 @@ use payonce_domain::use_cases::{CreatePayment, IngestTransaction, StoreOpaqueOpe
 use tokio::sync::watch;
 
 use crate::http::{BodyLimits, Preferences, RequestMetrics, Webhooks};
-use crate::telemetry::{LiveGauges, Metrics};
+use crate::telemetry::{LiveGauges, Metrics, TransactionMetrics};
 
 /// Handed to every route.
 #[derive(Clone)]
@@ -31,6 +31,8 @@ pub struct Api {
     pub live_gauges: Arc<LiveGauges>,
     /// Counts requests.
     pub request_metrics: Arc<RequestMetrics>,
+    /// Counts announced transactions.
+    pub transaction_metrics: Arc<TransactionMetrics>,
     /// The gateway that this service plays for others, where it does.
     pub fake_gateway: Option<Arc<FakeGateway>>,
     /// Accepts announced transactions.

@@ -43,7 +43,7 @@ use crate::settings::{
     DatabaseSettings, DatabaseUrl, GatewayKind, GatewaySettings, RateLimitSettings, RedisSettings,
     Settings, WebhookSecret, WebhooksSettings,
 };
-use crate::telemetry::{LiveGauges, Metrics};
+use crate::telemetry::{LiveGauges, Metrics, TransactionMetrics};
 
 /// A store's schema and end, beside its ports.
 #[async_trait]
@@ -200,7 +200,7 @@ impl Service {
         let measurements = Measurements::to(metrics.recorder());
         let store =
             Store::new(&settings.database).map_err(|error| format!("database.url: {error}"))?;
-        let redis = redis(&settings.redis)?;
+        let redis = redis(&settings.redis, &measurements)?;
         let ledger = Arc::new(Ledger::default());
         let waiters = Waiters::new(settings.idempotency.waiters);
         let tasks = TaskTracker::new();
@@ -248,6 +248,7 @@ impl Service {
         let api = Api {
             metrics: metrics.clone(),
             live_gauges: Arc::new(live_gauges),
+            transaction_metrics: Arc::new(TransactionMetrics::new(&metrics)),
             request_metrics: Arc::new(RequestMetrics::new(metrics.clone(), &kind)),
             create_payment: Arc::new(create_payment),
             store_opaque: Arc::new(StoreOpaqueOperation {
@@ -318,7 +319,10 @@ fn webhooks(settings: &WebhooksSettings) -> Webhooks {
     Webhooks { account: settings.account.clone(), signatures: WebhookSignatures::new(secrets) }
 }
 
-fn redis(settings: &RedisSettings) -> Result<Option<Arc<RedisLink>>, BoxedError> {
+fn redis(
+    settings: &RedisSettings,
+    measurements: &Measurements,
+) -> Result<Option<Arc<RedisLink>>, BoxedError> {
     let Some(url) = &settings.url else {
         return Ok(None);
     };
@@ -326,6 +330,7 @@ fn redis(settings: &RedisSettings) -> Result<Option<Arc<RedisLink>>, BoxedError>
         url: url.expose().clone(),
         timeout: settings.timeout,
         prefix: settings.prefix.clone(),
+        measurements: measurements.clone(),
     };
     let link = RedisLink::open(&options, &Handle::current());
     Ok(Some(Arc::new(link.map_err(|error| format!("redis.url: {error}"))?)))

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
 use payonce_domain::ports::BoxedError;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult};
@@ -17,6 +18,12 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::measurements::Measurements;
+
+const UP: &str = "payonce_redis_up";
+const ERRORS: &str = "payonce_redis_errors_total";
+const FALLBACKS: &str = "payonce_redis_fallbacks_total";
 
 /// How long making a connection may take; nobody waits for it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -39,6 +46,8 @@ pub struct RedisOptions {
     pub timeout: Duration,
     /// What every key begins with.
     pub prefix: String,
+    /// Where errors are counted.
+    pub measurements: Measurements,
 }
 
 /// The connection; drop it to close it.
@@ -53,6 +62,7 @@ struct Shared {
     timeout: Duration,
     live: watch::Sender<Option<Live>>,
     is_up: watch::Sender<bool>,
+    measurements: Measurements,
 }
 
 /// A connection that answered, and which one it is.
@@ -77,7 +87,9 @@ impl RedisLink {
             timeout: options.timeout,
             live: watch::Sender::new(None),
             is_up: watch::Sender::new(false),
+            measurements: options.measurements.clone(),
         });
+        shared.describe();
         let mut keeper = JoinSet::new();
         keeper.spawn_on(keep(Arc::clone(&shared)), runtime);
         Ok(Self { shared, prefix: options.prefix.clone(), _keeper: keeper })
@@ -93,6 +105,11 @@ impl RedisLink {
         format!("{}:{kind}:{name}", self.prefix)
     }
 
+    /// Counts what was done without Redis.
+    pub fn fell_back(&self, of: &'static str) {
+        self.shared.fell_back(of);
+    }
+
     /// Asks Redis. `None` when it is away, late or answers nonsense: the caller does without it.
     pub async fn ask<T, C, F>(&self, question: C) -> Option<T>
     where
@@ -104,7 +121,9 @@ impl RedisLink {
         match self.shared.in_time(question(live.connection)).await {
             Ok(answer) => Some(answer),
             Err(failure) => {
-                metrics::counter!("redis_errors_total", "kind" => failure.kind()).increment(1);
+                self.shared.measurements.record(|| {
+                    counter!(ERRORS, "kind" => failure.kind()).increment(1);
+                });
                 match failure.ends_connection() {
                     true => self.shared.lose(number, &failure),
                     false => tracing::debug!(cause = failure.cause(), "Redis refused a question"),
@@ -116,6 +135,19 @@ impl RedisLink {
 }
 
 impl Shared {
+    fn describe(&self) {
+        self.measurements.record(|| {
+            describe_gauge!(UP, "Whether Redis answers.");
+            describe_counter!(ERRORS, "Questions that Redis did not answer, by why.");
+            describe_counter!(FALLBACKS, "What was done without Redis, by what it was.");
+            gauge!(UP).set(0.0);
+        });
+    }
+
+    fn fell_back(&self, of: &'static str) {
+        self.measurements.record(|| counter!(FALLBACKS, "of" => of).increment(1));
+    }
+
     async fn in_time<T>(&self, answer: impl Future<Output = RedisResult<T>>) -> Result<T, Failure> {
         match timeout(self.timeout, answer).await {
             Ok(answer) => answer.map_err(Failure::Error),
@@ -141,7 +173,7 @@ impl Shared {
     /// To be called where `live` cannot change meanwhile, so that the two agree.
     fn report(&self, is_up: bool) {
         self.is_up.send_replace(is_up);
-        metrics::gauge!("redis_up").set(if is_up { 1.0 } else { 0.0 });
+        self.measurements.record(|| gauge!(UP).set(if is_up { 1.0 } else { 0.0 }));
     }
 
     /// A new connection that has answered in the time that answers may take.

@@ -62,7 +62,7 @@ impl RateLimiter for RedisRateLimiter {
                 RateDecision::Refused { retry_after: Duration::from_micros(micros) }
             }
             None => {
-                metrics::counter!("redis_fallbacks_total", "of" => "rate_limit").increment(1);
+                self.link.fell_back("rate_limit");
                 self.own.take(subject)
             }
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use payonce_adapters::local_rate_limiter::LocalRateLimiter;
+use payonce_adapters::measurements::Measurements;
 use payonce_adapters::redis::{RedisLink, RedisOptions, RedisRateLimiter};
 use payonce_domain::ports::{RateDecision, RateLimiter, RateQuota, RateSubject};
 use payonce_testing::RedisCorner;
@@ -50,7 +51,12 @@ pub async fn limiter_on(
     timeout: Duration,
     quota: RateQuota,
 ) -> (Arc<dyn RateLimiter>, watch::Receiver<bool>) {
-    let options = RedisOptions { url: url.into(), timeout, prefix: prefix.to_owned() };
+    let options = RedisOptions {
+        url: url.into(),
+        timeout,
+        prefix: prefix.to_owned(),
+        measurements: Measurements::default(),
+    };
     let link = RedisLink::open(&options, &Handle::current()).expect("a URL");
     let mut is_up = link.is_up();
     until_up(&mut is_up).await;

@@ -26,6 +26,7 @@ const IN_FLIGHT: &str = "payonce_http_requests_in_flight";
 const REPLAYS: &str = "payonce_replays_total";
 const MISMATCHES: &str = "payonce_mismatches_total";
 const CONFLICTS: &str = "payonce_conflicts_total";
+const RATE_LIMITED: &str = "payonce_rate_limited_total";
 
 /// Counters of what clients ask for.
 pub struct RequestMetrics {
@@ -33,13 +34,18 @@ pub struct RequestMetrics {
     gateway: String,
     requests: Counter,
     failed: Counter,
+    rate_limited: Counter,
     in_flight: Gauge,
 }
 
 impl RequestMetrics {
     /// Begins at zero; `gateway` is the kind of gateway that payments are made at.
     pub fn new(metrics: Arc<Metrics>, gateway: &str) -> Self {
-        let (requests, failed, in_flight) = metrics.record(|| {
+        let (requests, failed, rate_limited, in_flight) = metrics.record(|| {
+            describe_counter!(
+                RATE_LIMITED,
+                "Requests refused because their client asked too often."
+            );
             describe_counter!(REQUESTS, "Requests to create a payment, repeats included.");
             describe_counter!(
                 FAILED,
@@ -55,9 +61,14 @@ impl RequestMetrics {
                     counter!(name, "route" => route, "gateway" => gateway.to_owned()).absolute(0);
                 }
             }
-            (counter!(REQUESTS), counter!(FAILED), gauge!(IN_FLIGHT))
+            (counter!(REQUESTS), counter!(FAILED), counter!(RATE_LIMITED), gauge!(IN_FLIGHT))
         });
-        Self { metrics, gateway: gateway.to_owned(), requests, failed, in_flight }
+        Self { metrics, gateway: gateway.to_owned(), requests, failed, rate_limited, in_flight }
+    }
+
+    /// Counts a request that is refused because its client asks too often.
+    pub fn rate_limited(&self) {
+        self.rate_limited.increment(1);
     }
 
     fn begin(self: &Arc<Self>, label: RouteLabel) -> Measured {

@@ -39,7 +39,9 @@ pub async fn limit_rate(
     let RateDecision::Refused { retry_after } = decision else {
         return next.call(request).await;
     };
-    metrics::counter!("rate_limited_total").increment(1);
+    if let Some(api) = request.app_data::<web::Data<Api>>() {
+        api.request_metrics.rate_limited();
+    }
     unread::hold_rest(&mut request).await;
     Ok(request.error_response(Problem::new(Code::RateLimited).retry_after(retry_after)))
 }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{Gauge, describe_gauge, gauge};
-use payonce_domain::ports::{Backlog, UnsettledState};
+use payonce_domain::ports::{
+    Backlog, BacklogQueries, RepositoryError, TransactionBacklog, TransactionRepository,
+    UnsettledState,
+};
 use tokio::time::Instant;
 
 use crate::http::Readiness;
@@ -17,6 +20,7 @@ const UNSETTLED: &str = "payonce_unsettled_payments";
 const OLDEST: &str = "payonce_unsettled_oldest_age_seconds";
 const DEPTH: &str = "payonce_queue_depth";
 const LAG: &str = "payonce_queue_lag_seconds";
+const DEAD: &str = "payonce_dead_transactions";
 const AGE: &str = "payonce_backlog_age_seconds";
 
 /// Keeps the gauges fresh until it is dropped.
@@ -25,15 +29,16 @@ pub fn watch_backlog(
     readiness: Readiness,
 ) -> impl Future<Output = ()> + Send + use<> {
     let (metrics, store) = (Arc::clone(&service.metrics), Arc::clone(&service.store.backlog));
+    let transactions = Arc::clone(&service.store.transactions);
     let gauges = metrics.record(Gauges::new);
     let mut looked_at = Instant::now();
     async move {
         loop {
             if readiness.is_open() {
-                match store.backlog().await {
-                    Ok(backlog) => {
+                match look(&*store, &*transactions).await {
+                    Ok((backlog, queue)) => {
                         looked_at = Instant::now();
-                        gauges.set(&backlog);
+                        gauges.set(&backlog, &queue);
                     }
                     Err(error) => tracing::debug!(?error, "the backlog could not be counted"),
                 }
@@ -45,14 +50,39 @@ pub fn watch_backlog(
     }
 }
 
+async fn look(
+    payments: &dyn BacklogQueries,
+    transactions: &dyn TransactionRepository,
+) -> Result<(Backlog, TransactionBacklog), RepositoryError> {
+    Ok((payments.backlog().await?, transactions.backlog().await?))
+}
+
 /// While the service is not ready yet.
 const UNTIL_READY: Duration = Duration::from_millis(200);
 
 struct Gauges {
     by_state: [(UnsettledState, Gauge, Gauge); UnsettledState::ALL.len()],
+    payments: QueueGauges,
+    transactions: QueueGauges,
+    dead: Gauge,
+    age: Gauge,
+}
+
+/// One queue.
+struct QueueGauges {
     depth: Gauge,
     lag: Gauge,
-    age: Gauge,
+}
+
+impl QueueGauges {
+    fn of(queue: &'static str) -> Self {
+        Self { depth: gauge!(DEPTH, "queue" => queue), lag: gauge!(LAG, "queue" => queue) }
+    }
+
+    fn set(&self, due: u64, lag: Duration) {
+        self.depth.set(float(due));
+        self.lag.set(lag);
+    }
 }
 
 impl Gauges {
@@ -61,6 +91,10 @@ impl Gauges {
         describe_gauge!(OLDEST, "How long ago the oldest payment in the state was created.");
         describe_gauge!(DEPTH, "What the queue's workers could take now.");
         describe_gauge!(LAG, "How long the first of what the workers could take has been due.");
+        describe_gauge!(
+            DEAD,
+            "Transactions that failed at every attempt and wait for an operator."
+        );
         describe_gauge!(AGE, "How long ago the unsettled payments were last counted.");
         let of_state = |state: UnsettledState| {
             let label = state.as_str();
@@ -68,20 +102,22 @@ impl Gauges {
         };
         Self {
             by_state: UnsettledState::ALL.map(of_state),
-            depth: gauge!(DEPTH, "queue" => "payments"),
-            lag: gauge!(LAG, "queue" => "payments"),
+            payments: QueueGauges::of("payments"),
+            transactions: QueueGauges::of("transactions"),
+            dead: gauge!(DEAD),
             age: gauge!(AGE),
         }
     }
 
-    fn set(&self, backlog: &Backlog) {
+    fn set(&self, backlog: &Backlog, queue: &TransactionBacklog) {
         for (state, payments, oldest) in &self.by_state {
             let counted = backlog.unsettled.iter().find(|counted| counted.state == *state);
             payments.set(float(counted.map_or(0, |counted| counted.payments)));
             oldest.set(counted.map_or(Duration::ZERO, |counted| counted.oldest));
         }
-        self.depth.set(float(backlog.due));
-        self.lag.set(backlog.lag);
+        self.payments.set(backlog.due, backlog.lag);
+        self.transactions.set(queue.due, queue.oldest_due_for);
+        self.dead.set(float(queue.dead));
     }
 }
 

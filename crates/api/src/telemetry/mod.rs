@@ -7,6 +7,7 @@ mod live;
 mod logs;
 mod metrics;
 mod traces;
+mod transactions;
 
 use tokio::runtime::Handle;
 use tracing_subscriber::Registry;
@@ -19,6 +20,7 @@ use traces::Traces;
 pub use backlog::watch_backlog;
 pub use live::LiveGauges;
 pub use metrics::Metrics;
+pub use transactions::TransactionMetrics;
 
 /// Logs and traces that have been started. Dropping it sends the traces that are left, so it must
 /// go before the runtime does.

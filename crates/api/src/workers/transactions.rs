@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::chain;
 use crate::http::Readiness;
 use crate::settings::Settings;
+use crate::telemetry::TransactionMetrics;
 use crate::wiring::Service;
 
 /// Between two looks at least: what is due already may be in another worker's hands.
@@ -26,7 +27,8 @@ pub fn process(
 ) -> impl Future<Output = ()> + Send + use<> {
     let interval = settings.workers.recovery_interval;
     let shortest = SHORTEST_SLEEP.min(interval);
-    let processing = service.processing.clone();
+    let (processing, metrics) =
+        (service.processing.clone(), service.api.transaction_metrics.clone());
     async move {
         let mut under_way = TransactionsUnderWay::default();
         let mut begun = BegunTransactions::default();
@@ -35,7 +37,7 @@ pub fn process(
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = under_way.ended() => {
-                    report(processing.write_down(&mut under_way).await);
+                    report(&metrics, processing.write_down(&mut under_way).await);
                     // There is room again; what did not fit need not wait.
                     if !begun.has_more {
                         continue;
@@ -45,7 +47,7 @@ pub fn process(
                 () = sleep_until(next_look) => {}
             }
             if under_way.has_unwritten() {
-                report(processing.write_down(&mut under_way).await);
+                report(&metrics, processing.write_down(&mut under_way).await);
             }
             begun = match readiness.is_open() {
                 true => begin(&processing, &mut under_way).await,
@@ -56,7 +58,7 @@ pub fn process(
         }
         while under_way.running() > 0 {
             under_way.ended().await;
-            report(processing.write_down(&mut under_way).await);
+            report(&metrics, processing.write_down(&mut under_way).await);
         }
     }
 }
@@ -71,19 +73,8 @@ async fn begin(
     })
 }
 
-fn report(written: WrittenTransactions) {
-    for (outcome, count) in [
-        ("processed", written.processed),
-        ("retried", written.retried),
-        ("dead", written.dead),
-        ("fence_lost", written.lost),
-    ] {
-        if count > 0 {
-            let count = u64::try_from(count).unwrap_or(u64::MAX);
-            metrics::counter!("transactions_processed_total", "outcome" => outcome)
-                .increment(count);
-        }
-    }
+fn report(metrics: &TransactionMetrics, written: WrittenTransactions) {
+    metrics.written(&written);
     let WrittenTransactions { processed, retried, dead, lost, .. } = written;
     if processed.saturating_add(retried).saturating_add(lost) > 0 {
         tracing::info!(processed, retried, lost, "transactions");

@@ -64,6 +64,11 @@ pub async fn metrics_are_explained_and_begin_at_zero(database: Arc<Database>) {
         "payonce_unsettled_oldest_age_seconds",
         "payonce_queue_depth",
         "payonce_queue_lag_seconds",
+        "payonce_dead_transactions",
+        "payonce_transactions_ingested_total",
+        "payonce_transactions_processed_total",
+        "payonce_rate_limited_total",
+        "payonce_left_open_total",
     ] {
         assert_eq!(shown.sum(name, &[]), 0.0, "{name}");
     }

@@ -42,7 +42,9 @@ pub async fn receive(
     let (id, contents) = transaction_body::parse(&body, api.default_currency)?;
     let key = TransactionKey { account: api.webhooks.account.clone(), id };
     let ingested = api.ingest_transaction.execute(key.clone(), contents).await;
-    note(&ingested.map_err(not_stored)?, &key.id, &scope);
+    let ingested = ingested.map_err(not_stored)?;
+    api.transaction_metrics.ingested(&ingested);
+    warn_of_conflict(&ingested, &key.id, &scope);
     Ok(HttpResponse::Accepted().json(Accepted {
         message: "Transaction accepted",
         transaction_id: key.id.as_str(),
@@ -56,21 +58,15 @@ fn time_of_day() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
 
-fn note(ingested: &Ingested, id: &TransactionId, scope: &RequestScope) {
-    let outcome = match ingested {
-        Ingested::New => "new",
-        Ingested::Duplicate => "duplicate",
-        Ingested::Conflict { fields } => {
-            tracing::warn!(
-                request_id = scope.request_id.as_str(),
-                transaction = %id,
-                differing_fields = fields.join(", "),
-                "a transaction was announced again with other contents; the first ones stay"
-            );
-            "conflict"
-        }
-    };
-    metrics::counter!("transactions_ingested_total", "outcome" => outcome).increment(1);
+fn warn_of_conflict(ingested: &Ingested, id: &TransactionId, scope: &RequestScope) {
+    if let Ingested::Conflict { fields } = ingested {
+        tracing::warn!(
+            request_id = scope.request_id.as_str(),
+            transaction = %id,
+            differing_fields = fields.join(", "),
+            "a transaction was announced again with other contents; the first ones stay"
+        );
+    }
 }
 
 /// Whatever the cause: the sender has to send it again.
