@@ -133,7 +133,13 @@ pub enum LookUpOutcome {
     Declined(Decline),
     /// The key is burnt.
     Voided,
-    /// Nothing, "not found" included: a request on its way may still arrive.
+    /// The gateway answers that it has not seen the key: no proof, as a request on its way may
+    /// still arrive.
+    Unseen {
+        /// For the timeline.
+        reason: String,
+    },
+    /// Nothing.
     Nothing {
         /// For the timeline.
         reason: String,

@@ -99,7 +99,10 @@ impl BreakerGateway {
     fn note(&self, health: Health) {
         let mut circuit = self.circuit();
         *circuit = match (health, *circuit) {
-            (Health::Good, _) => Circuit::Closed { failures: 0 },
+            (Health::Good, _) | (Health::Reached, Circuit::Trying) => {
+                Circuit::Closed { failures: 0 }
+            }
+            (Health::Reached, unchanged) => unchanged,
             (Health::Bad, Circuit::Closed { failures })
                 if failures.saturating_add(1) < self.settings.failures =>
             {
@@ -114,6 +117,8 @@ impl BreakerGateway {
 #[derive(Debug, Clone, Copy)]
 enum Health {
     Good,
+    /// It answers; whether it can charge is not known.
+    Reached,
     Bad,
 }
 
@@ -178,6 +183,7 @@ impl PaymentGateway for BreakerGateway {
             LookUpOutcome::Approved(_) | LookUpOutcome::Declined(_) | LookUpOutcome::Voided => {
                 Health::Good
             }
+            LookUpOutcome::Unseen { .. } => Health::Reached,
             LookUpOutcome::Nothing { .. } => Health::Bad,
         });
         outcome
@@ -268,6 +274,47 @@ mod tests {
         assert_eq!(charge(&breaker).await, approved());
         assert!(breaker.is_available(), "closed");
         assert_eq!(breaker.state(), CircuitState::Closed);
+    }
+
+    /// A gateway that fails charges and has not seen the key that it is asked for.
+    fn forgetful(charges: Vec<ChargeOutcome>) -> BreakerGateway {
+        let mut gateway = MockPaymentGateway::new();
+        gateway.expect_is_available().return_const(true);
+        let mut charges = charges.into_iter();
+        gateway.expect_charge().returning(move |_, _| charges.next().expect("no further call"));
+        let unseen = || LookUpOutcome::Unseen { reason: "404".to_owned() };
+        gateway.expect_look_up().returning(move |_, _| unseen());
+        BreakerGateway::new(Arc::new(gateway), SETTINGS)
+    }
+
+    async fn look_up(breaker: &BreakerGateway) -> LookUpOutcome {
+        breaker.look_up(GatewayKey(Uuid::nil()), b"").await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_was_not_seen_is_no_failure_and_excuses_none() {
+        let breaker = forgetful(vec![unknown(), unknown(), unknown()]);
+        for _ in 0..10 {
+            look_up(&breaker).await;
+        }
+        assert!(breaker.is_available());
+        for _ in 0..3 {
+            assert!(breaker.is_available());
+            charge(&breaker).await;
+            look_up(&breaker).await;
+        }
+        assert!(!breaker.is_available());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gateway_that_answers_the_call_behind_the_pause_is_back() {
+        let breaker = forgetful(vec![unknown(), unknown(), unknown(), approved()]);
+        for _ in 0..3 {
+            charge(&breaker).await;
+        }
+        tokio::time::advance(SETTINGS.pause).await;
+        assert!(matches!(look_up(&breaker).await, LookUpOutcome::Unseen { .. }));
+        assert_eq!(charge(&breaker).await, approved());
     }
 
     #[tokio::test(start_paused = true)]

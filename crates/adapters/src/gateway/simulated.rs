@@ -119,7 +119,7 @@ impl PaymentGateway for SimulatedGateway {
                 Err(decline) => LookUpOutcome::Declined(decline),
             },
             Ok(Some(LedgerEntry::Voided)) => LookUpOutcome::Voided,
-            Ok(None) => LookUpOutcome::Nothing { reason: "not found".to_owned() },
+            Ok(None) => LookUpOutcome::Unseen { reason: "not found".to_owned() },
             Err(error) => LookUpOutcome::Nothing { reason: error.to_string() },
         }
     }

@@ -51,6 +51,10 @@ async fn every_other_answer_proves_nothing() {
             assert!(is_nothing(&outcome), "{status}: {outcome:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_key_that_was_not_seen_is_told_from_an_answer_that_says_nothing() {
     let not_found = looking_up(error(404, "not_found")).await;
-    assert_eq!(not_found, LookUpOutcome::Nothing { reason: "404 not_found".to_owned() });
+    assert_eq!(not_found, LookUpOutcome::Unseen { reason: "404 not_found".to_owned() });
 }

@@ -150,7 +150,9 @@ impl ResolvePayment {
             }
             Ok(LookUpOutcome::Declined(_)) => "the gateway shows a declined charge".to_owned(),
             Ok(LookUpOutcome::Voided) => "the gateway shows a voided key".to_owned(),
-            Ok(LookUpOutcome::Nothing { reason }) => format!("the gateway shows nothing: {reason}"),
+            Ok(LookUpOutcome::Unseen { reason } | LookUpOutcome::Nothing { reason }) => {
+                format!("the gateway shows nothing: {reason}")
+            }
             Err(reason) => reason,
         };
         timeline.add(EventKind::LookUp, None, Some(contradiction.clone()));

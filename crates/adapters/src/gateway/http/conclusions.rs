@@ -90,6 +90,9 @@ pub fn of_look_up(exchanged: Result<Answer, Failure>, asked: &Asked) -> LookUpOu
         Ok(answer) => answer,
         Err(failure) => return LookUpOutcome::Nothing { reason: failure.in_words() },
     };
+    if answer.status == 404 && answer.has_code("not_found") {
+        return LookUpOutcome::Unseen { reason: answer.in_words() };
+    }
     if answer.status != 200 {
         return LookUpOutcome::Nothing { reason: answer.in_words() };
     }

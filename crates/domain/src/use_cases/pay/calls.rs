@@ -52,7 +52,9 @@ impl Round<'_> {
                 ("declined".to_owned(), Some(Verdict::Declined(decline)))
             }
             LookUpOutcome::Voided => ("voided".to_owned(), Some(Verdict::Voided)),
-            LookUpOutcome::Nothing { reason } => (format!("nothing: {reason}"), None),
+            LookUpOutcome::Unseen { reason } | LookUpOutcome::Nothing { reason } => {
+                (format!("nothing: {reason}"), None)
+            }
         };
         self.timeline.add(EventKind::LookUp, None, Some(proved));
         verdict
