@@ -13,6 +13,8 @@ use crate::use_cases::fixtures::{
     self, LEASE, Story, TERMS, Told, charged, lock, settled, unavailable,
 };
 
+mod crowd;
+
 const NO_WAIT: Duration = Duration::ZERO;
 const WAIT: Duration = Duration::from_secs(5);
 

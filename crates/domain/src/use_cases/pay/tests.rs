@@ -12,6 +12,7 @@ use crate::use_cases::fixtures::{
     self, LEASE, Story, TERMS, Told, charged, decline, lock, unavailable,
 };
 
+mod left_open;
 mod window;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -84,7 +85,7 @@ fn not_executed(retry_after: Option<Duration>) -> ChargeOutcome {
 }
 
 fn not_found() -> LookUpOutcome {
-    LookUpOutcome::Nothing { reason: "404".to_owned() }
+    LookUpOutcome::Unseen { reason: "404".to_owned() }
 }
 
 fn no_void() -> VoidOutcome {
