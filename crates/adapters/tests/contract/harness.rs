@@ -18,8 +18,8 @@ use payonce_adapters::sqlite::SqliteStore;
 use payonce_domain::idempotency::{IdempotencyRecord, RecordId};
 use payonce_domain::payment::{NewEvent, Payment, PaymentEvent, PaymentId};
 use payonce_domain::ports::{
-    BacklogQueries, BoxedError, ChargeLedger, IdempotencyRepository, KnownKey, OpenPayment, Opened,
-    Owned, PaymentFilter, PaymentQueries, PaymentRepository, Settle, Settled,
+    BacklogQueries, BoxedError, ChargeLedger, IdempotencyRepository, KnownKey, OpaqueRepository,
+    OpenPayment, Opened, Owned, PaymentFilter, PaymentQueries, PaymentRepository, Settle, Settled,
     TransactionRepository,
 };
 use payonce_testing::TestDatabase;
@@ -177,6 +177,7 @@ pub struct Store {
     pub payments: Arc<dyn PaymentRepository>,
     pub keys: Arc<dyn IdempotencyRepository>,
     pub queries: Arc<dyn PaymentQueries>,
+    pub opaque: Arc<dyn OpaqueRepository>,
     pub charges: Arc<dyn ChargeLedger>,
     pub backlog: Arc<dyn BacklogQueries>,
     pub transactions: Arc<dyn TransactionRepository>,
@@ -197,6 +198,7 @@ impl Store {
         S: PaymentRepository
             + IdempotencyRepository
             + PaymentQueries
+            + OpaqueRepository
             + ChargeLedger
             + BacklogQueries
             + TransactionRepository
@@ -208,6 +210,7 @@ impl Store {
             payments: Arc::new(store.clone()),
             keys: Arc::new(store.clone()),
             queries: Arc::new(store.clone()),
+            opaque: Arc::new(store.clone()),
             charges: Arc::new(store.clone()),
             backlog: Arc::new(store.clone()),
             transactions: Arc::new(store.clone()),

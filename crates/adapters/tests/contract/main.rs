@@ -14,7 +14,9 @@ mod expiry;
 mod fixtures;
 mod harness;
 mod ledger;
+mod left_open;
 mod migrations;
+mod opaque;
 mod open;
 mod queries;
 mod recovery;
@@ -176,5 +178,34 @@ promises! {
         migrating_up_again_changes_nothing,
         up_down_and_up_again_leave_a_store_that_works,
         eight_instances_may_migrate_an_empty_database_at_once,
+    }
+    opaque {
+        an_opaque_operation_is_stored_with_its_answer_and_no_payment,
+        an_opaque_answer_is_replayed_byte_for_byte,
+        another_opaque_request_is_a_mismatch,
+        an_opaque_call_that_is_repeated_as_it_was_is_the_first_again,
+        of_16_racing_opaque_calls_one_is_the_first,
+        of_16_racing_opaque_calls_that_differ_one_is_stored,
+        an_expired_opaque_key_is_refused,
+        an_expired_opaque_key_is_reused_by_one_of_16_racing_callers,
+        a_payments_key_is_no_opaque_key_and_the_reverse,
+        of_payments_and_opaque_calls_that_race_for_a_key_one_wins,
+        a_reused_key_may_come_to_stand_for_something_else,
+        a_forgotten_key_that_was_opaque_since_never_pays_a_generation_twice,
+        an_opaque_key_of_another_account_or_key_space_is_another_key,
+        an_opaque_record_of_a_newer_version_is_never_compared,
+        an_opaque_store_out_of_reach_is_unavailable,
+    }
+    left_open {
+        what_is_left_open_keeps_its_payment_and_its_time,
+        who_has_left_a_payment_open_owns_nothing_any_more,
+        leaving_open_under_another_fence_writes_nothing,
+        an_open_payment_is_taken_over_by_one_of_16_racing_callers,
+        a_client_that_is_back_begins_its_time_anew,
+        recoverys_looks_keep_the_time_of_an_open_payment,
+        an_open_payment_is_recoverys_only_when_it_is_due,
+        a_void_of_an_open_payment_closes_it_to_its_client,
+        an_open_payment_is_no_other_requests_and_no_other_gateways,
+        a_settled_payment_is_open_no_more,
     }
 }
