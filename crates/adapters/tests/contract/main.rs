@@ -177,6 +177,7 @@ promises! {
         a_store_is_ready_only_while_its_schema_is_the_newest,
         migrating_up_again_changes_nothing,
         up_down_and_up_again_leave_a_store_that_works,
+        payments_outlive_a_schema_that_knows_nothing_of_open_keys,
         eight_instances_may_migrate_an_empty_database_at_once,
     }
     opaque {

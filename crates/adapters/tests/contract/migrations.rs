@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use payonce_domain::ports::{Opened, RepositoryError, Settled};
+use payonce_domain::ports::{
+    HandOver, HandOverTo, OpaqueStored, Opened, Renewed, RepositoryError, Settled, TakeDue,
+};
 
-use crate::fixtures::{open, settle};
+use crate::fixtures::{DAY, hand_over, open, settle};
 use crate::harness::{Call, Database, OPTIONS, Store, race};
+use crate::opaque;
 
 pub async fn a_store_is_ready_only_while_its_schema_is_the_newest(database: Arc<Database>) {
     let store = database.empty_store(OPTIONS);
@@ -49,6 +52,50 @@ pub async fn up_down_and_up_again_leave_a_store_that_works(database: Arc<Databas
     assert_eq!(store.schema.migrate_up().await.expect("it migrates"), first);
     assert_eq!(store.all_payments().await, []);
     assert_works(&store).await;
+}
+
+/// Going back loses what the older schema cannot say, and nothing that a payment is.
+pub async fn payments_outlive_a_schema_that_knows_nothing_of_open_keys(database: Arc<Database>) {
+    let store = database.store().await;
+    let opaque = store.opaque.store(opaque::call("opaque", "data")).await.expect("it stores");
+    assert!(matches!(opaque, OpaqueStored::First(_)), "{opaque:?}");
+    let paid = store.own(open("paid")).await;
+    let Settled::Stored(answer) = store.settle(settle(&paid, "paid")).await else {
+        panic!("it is the owner's")
+    };
+    let running = store.own(open("running")).await;
+    let left_open = store.own(open("open")).await;
+    let to = HandOverTo::Client { due_in: DAY, open_for: DAY };
+    let left = HandOver { to, ..hand_over(&left_open) };
+    assert_eq!(store.payments.hand_over(left).await.expect("it does"), Renewed::Granted);
+
+    loop {
+        let reverted = store.schema.migrate_down().await.expect("it reverts");
+        if reverted.expect("one is applied").contains("000400") {
+            break;
+        }
+    }
+    store.schema.migrate_up().await.expect("what went down comes up again");
+
+    assert_eq!(store.open(open("paid")).await, Opened::Replay(answer));
+    let opaque = store.opaque.store(opaque::call("opaque", "other")).await.expect("it stores");
+    assert!(matches!(opaque, OpaqueStored::First(_)), "its key is free: {opaque:?}");
+    let found = store.open(open("running")).await;
+    assert!(matches!(found, Opened::InUse { payment, .. } if payment == running.payment.id));
+    // The older schema leaves it to recovery, which goes on with it.
+    let found = store.open(open("open")).await;
+    assert_eq!(found, Opened::Pending(Box::new(left_open.payment.clone())));
+    let take = TakeDue {
+        gateway: Some(left_open.payment.gateway.clone()),
+        review_after: DAY,
+        lease: DAY,
+        limit: 10,
+    };
+    let due = "UPDATE idempotency_records SET due_at = first_seen_at WHERE key = 'open'";
+    database.execute(due).expect("it runs");
+    let taken = store.payments.take_due(take).await.expect("it takes");
+    assert_eq!(taken.len(), 1);
+    assert_eq!((&taken[0].payment, taken[0].open_until), (&left_open.payment, None));
 }
 
 pub async fn eight_instances_may_migrate_an_empty_database_at_once(database: Arc<Database>) {

@@ -1,0 +1,2 @@
+-- Going up there is nothing to do; going down there is.
+SELECT 1;
