@@ -87,6 +87,61 @@ impl Answer {
         self
     }
 
+    /// It is, or is not, a stored answer of a format whose key travels in the body.
+    #[track_caller]
+    pub fn is_stored(&self, is_replay: bool) -> &Self {
+        assert_eq!(self.header("Content-Type"), Some("application/json"), "{self:?}");
+        let mark = self.header("Idempotent-Replayed");
+        assert_eq!(mark, Some(is_replay.to_string().as_str()), "{self:?}");
+        assert_eq!(self.header("Original-Request-Id").is_some(), is_replay, "{self:?}");
+        assert_eq!(self.header("Cache-Control"), Some("no-store"), "{self:?}");
+        assert!(self.header("X-Request-Id").is_some(), "{self:?}");
+        self
+    }
+
+    /// It is `{"error":"…"}`, and nothing else; returns the words.
+    #[track_caller]
+    pub fn is_error(&self, status: u16) -> String {
+        self.is_only("error", status)
+    }
+
+    /// It is `{"detail":"…"}`, and nothing else; returns the words.
+    #[track_caller]
+    pub fn is_detail(&self, status: u16) -> String {
+        self.is_only("detail", status)
+    }
+
+    #[track_caller]
+    fn is_only(&self, member: &str, status: u16) -> String {
+        self.is(status);
+        assert_eq!(self.header("Content-Type"), Some("application/json"), "{self:?}");
+        assert_ne!(self.header("Idempotent-Replayed"), Some("true"), "{self:?}");
+        let body = self.json();
+        let words = body[member].as_str().unwrap_or_default();
+        assert!(!words.is_empty(), "{self:?}");
+        assert_eq!(body, serde_json::json!({ member: words }), "{self:?}");
+        words.to_owned()
+    }
+
+    /// It is `{"detail":[{"loc","msg","type"}]}`; returns each place with its rule.
+    #[track_caller]
+    pub fn broken_rules(&self) -> Vec<(String, String)> {
+        self.is(422);
+        assert_eq!(self.header("Content-Type"), Some("application/json"), "{self:?}");
+        let body = self.json();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let rules = body["detail"].as_array().unwrap_or_else(|| panic!("none: {self:?}"));
+        let read = |rule: &Value| {
+            let (loc, msg, kind) = (&rule["loc"], text(&rule["msg"]), text(&rule["type"]));
+            assert!(!msg.is_empty() && !kind.is_empty(), "{self:?}");
+            assert_eq!(rule, &serde_json::json!({"loc": loc, "msg": msg, "type": kind}));
+            let place = loc.as_array().unwrap_or_else(|| panic!("no place: {self:?}"));
+            (place.iter().map(text).collect::<Vec<_>>().join("."), kind)
+        };
+        assert_eq!(body, serde_json::json!({ "detail": rules }), "{self:?}");
+        rules.iter().map(read).collect()
+    }
+
     /// It is a problem of that kind, in all that every problem has.
     #[track_caller]
     pub fn is_problem(&self, status: u16, code: &str) -> Value {

@@ -207,6 +207,11 @@ impl TestApp {
         Answer::to(self.payment(key, body)).await
     }
 
+    /// Posts a body in whatever format the path has.
+    pub async fn send(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
+        Answer::to(self.post(path).body(body)).await
+    }
+
     /// Asks for a payment in a task of its own.
     pub fn paying(&self, key: &str, body: impl Into<reqwest::Body>) -> JoinHandle<Answer> {
         tokio::spawn(Answer::to(self.payment(key, body)))

@@ -1,5 +1,6 @@
 //! Another instance's work on a key, step by step: as slow as a test wants it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,10 @@ use payonce_domain::idempotency::{AfterExpiry, IdempotencyKey, KeySpace, RecordI
 use payonce_domain::money::Money;
 use payonce_domain::payment::{Metadata, Operation, PaymentId, PaymentRequest, Verdict};
 use payonce_domain::ports::{
-    AnswerFormat, OpenPayment, Opened, Owned, PaymentRepository, Settle, Settled,
+    AnswerFormat, HandOver, HandOverTo, LeaseRenewal, OpenPayment, Opened, Owned,
+    PaymentRepository, Renewed, Settle, Settled,
 };
+use payonce_domain::text::Text;
 use uuid::Uuid;
 
 use crate::app::{KEY_SECRET, TestApp};
@@ -29,18 +32,34 @@ impl Elsewhere {
 
     /// The same, with that lease.
     pub async fn opens_with_a_lease(app: &TestApp, key: &str, lease: Duration) -> Self {
+        Self::opens(app, key, Operation::CreatePayment, lease).await
+    }
+
+    /// Opens what a request of that format for 100.00 USD would open.
+    pub async fn opens_in_format(app: &TestApp, key: &str, operation: Operation) -> Self {
+        Self::opens(app, key, operation, Duration::from_secs(3600)).await
+    }
+
+    async fn opens(app: &TestApp, key: &str, operation: Operation, lease: Duration) -> Self {
+        let space = match operation {
+            Operation::StartPayment => KeySpace::Order,
+            Operation::CreatePayment | Operation::Pay => KeySpace::Key,
+        };
         let record = RecordId {
             account: "default".parse().expect("an account"),
-            space: KeySpace::Key,
+            space,
             key: key.parse::<IdempotencyKey>().expect("a key"),
         };
+        let is_order = operation == Operation::StartPayment;
+        let user =
+            (operation == Operation::Pay).then(|| ("user_id".to_owned(), "user123".to_owned()));
         let request = PaymentRequest {
-            operation: Operation::CreatePayment,
+            operation,
             money: Money::parse("100", "USD".parse().expect("known")).expect("an amount"),
             payment_method: None,
-            reference: None,
+            reference: is_order.then(|| Text::parse(key).expect("a reference")),
             description: None,
-            metadata: Metadata::default(),
+            metadata: Metadata::parse(BTreeMap::from_iter(user)).expect("it is small"),
         };
         let candidate = PaymentId(Uuid::new_v4());
         let gateway_request = app.gateway.charge_request(candidate, &request);
@@ -66,6 +85,34 @@ impl Elsewhere {
     /// The payment's id.
     pub fn payment(&self) -> String {
         self.owned.payment.id.to_string()
+    }
+
+    /// Gives the payment up, to whom it is told.
+    pub async fn hands_over(&self, to: HandOverTo) {
+        let hand_over = HandOver {
+            record: self.owned.payment.record.clone(),
+            payment: self.owned.payment.id,
+            fence: self.owned.fence,
+            to,
+            events: Vec::new(),
+        };
+        let done = self.repository.hand_over(hand_over).await.expect("the store hands over");
+        assert_eq!(done, Renewed::Granted, "it is still ours");
+    }
+
+    /// Intends a void, for good.
+    pub async fn intends_a_void(&self) {
+        let renewal = LeaseRenewal {
+            record: self.owned.payment.record.clone(),
+            payment: self.owned.payment.id,
+            fence: self.owned.fence,
+            lease: Duration::from_secs(3600),
+            attempts: self.owned.payment.attempts,
+            void_intended: true,
+            events: Vec::new(),
+        };
+        let done = self.repository.renew(renewal).await.expect("the store renews");
+        assert_eq!(done, Renewed::Granted, "it is still ours");
     }
 
     /// Settles as completed; false when somebody else has taken over.

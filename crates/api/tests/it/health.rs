@@ -47,6 +47,30 @@ pub async fn a_service_that_is_ready_says_so(database: Arc<Database>) {
     assert_eq!(app.get("/readyz").await.is(200).json()["status"], "ready");
 }
 
+pub async fn a_service_that_is_not_ready_says_so_in_the_form_of_each_route(
+    database: Arc<Database>,
+) {
+    let hidden = Hidden::new(&database);
+    let app = TestApp::start(&database, hidden.url(), &[]);
+    for (path, is_error) in [
+        ("/pay", true),
+        ("/pay/", true),
+        ("/payments/start", true),
+        ("/payments/start/", true),
+        ("/api/payment/v1/payments", false),
+        ("/api/payment/v1/payments/", false),
+    ] {
+        let refused = app.send(path, "{}").await;
+        if is_error {
+            refused.is_error(503);
+        } else {
+            refused.is_detail(503);
+        }
+        assert_eq!(refused.header("Retry-After"), Some("1"), "{path}");
+    }
+    app.get("/payments/start/ORD123").await.is_error(503);
+}
+
 pub async fn a_service_without_its_database_lives_and_is_not_ready(database: Arc<Database>) {
     let hidden = Hidden::new(&database);
     let app = TestApp::start(&database, hidden.url(), &[]);

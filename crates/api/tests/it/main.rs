@@ -20,10 +20,14 @@ mod expiry;
 mod gateway_outcomes;
 mod health;
 mod hidden;
+mod key_spaces;
 mod keys;
 mod lists;
 mod metrics;
+mod opaque;
 mod openapi;
+mod orders;
+mod pay;
 mod payments;
 mod processing;
 mod rate_limit;
@@ -173,6 +177,7 @@ promises! {
     }
     health {
         the_root_tells_the_time_and_needs_no_database,
+        a_service_that_is_not_ready_says_so_in_the_form_of_each_route,
         a_service_without_its_database_lives_and_is_not_ready,
         a_service_opens_once_its_database_is_there,
         a_service_waits_for_the_migrations_of_somebody_else,
@@ -239,5 +244,58 @@ promises! {
         an_expired_key_is_refused_and_nothing_is_executed,
         an_expired_key_names_a_new_request_where_the_operator_says_so,
         a_key_whose_payment_is_not_final_never_expires,
+    }
+    opaque {
+        the_opaque_example_is_answered_word_for_word_and_replayed,
+        a_payload_comes_back_as_it_was_sent,
+        a_key_in_a_body_has_1_to_255_printable_characters,
+        a_field_of_an_opaque_request_that_breaks_a_rule_is_named,
+        what_cannot_be_read_is_refused_in_the_opaque_form,
+        other_data_under_a_known_key_is_refused,
+        of_fifty_opaque_requests_at_once_one_is_stored,
+        an_expired_opaque_key_is_refused_in_the_documented_words,
+        an_expired_opaque_key_is_overwritten_where_the_operator_says_so,
+        an_opaque_key_that_is_not_expired_is_never_overwritten,
+        an_opaque_key_shows_its_state_and_no_payment,
+        an_expired_key_changes_hands_between_formats_only_where_it_is_reused,
+        a_record_of_a_newer_version_is_left_alone_for_now,
+    }
+    pay {
+        the_pay_example_is_answered_word_for_word_and_replayed,
+        the_slash_at_the_end_of_pay_makes_no_other_payment,
+        a_field_of_a_pay_request_that_breaks_a_rule_is_named,
+        what_cannot_be_read_is_refused_in_the_pay_form,
+        another_pay_request_under_a_known_key_is_refused,
+        fifty_pay_requests_with_one_fresh_key_pay_once,
+        a_pay_request_whose_key_is_in_use_is_told_so,
+        a_declined_pay_request_is_final_and_replayed,
+        a_key_whose_attempts_failed_stays_open_until_it_is_paid,
+        an_open_key_is_no_other_requests,
+        of_16_racing_retries_of_an_open_key_one_pays,
+        a_crowd_at_a_failing_gateway_leaves_one_open_payment,
+        a_client_that_repeats_until_it_is_paid_is_charged_once,
+        an_expired_pay_key_is_refused_and_nothing_is_executed,
+        while_a_void_or_a_review_is_pending_a_repeat_is_a_conflict,
+        a_pay_request_goes_on_when_its_client_goes_away,
+    }
+    orders {
+        the_order_example_is_answered_word_for_word_and_replayed,
+        every_order_id_can_be_reported,
+        a_field_of_an_order_that_breaks_a_rule_is_named,
+        what_cannot_be_read_is_refused_in_the_form_of_orders,
+        an_unknown_order_is_not_found,
+        another_amount_for_a_known_order_is_refused,
+        fifty_requests_for_one_order_pay_once,
+        an_order_in_use_is_told_so_and_then_answered,
+        a_declined_order_is_final_and_replayed,
+        a_failed_order_is_final_and_replayed,
+        an_order_of_unknown_outcome_is_pending_and_never_final,
+        an_order_never_expires_whatever_the_operator_says,
+    }
+    key_spaces {
+        a_settled_key_is_no_key_of_another_format,
+        an_unsettled_key_is_no_key_of_another_format,
+        of_one_key_in_all_formats_at_once_one_format_wins,
+        an_order_and_a_key_of_one_spelling_do_not_meet,
     }
 }

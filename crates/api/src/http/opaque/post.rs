@@ -2,14 +2,14 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use payonce_domain::idempotency::{KeySpace, RecordId};
-use payonce_domain::use_cases::{StoreOpaqueCommand, StoreOpaqueError};
+use payonce_domain::use_cases::StoreOpaqueCommand;
 use serde::Serialize;
 
 use super::body;
 use crate::api::Api;
 use crate::http::RequestScope;
 use crate::http::answers::json_answer;
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
 use crate::http::settled_answer;
 
 #[derive(Serialize)]
@@ -39,15 +39,6 @@ pub async fn store(
         answer: json_answer(201, &Stored { data, message: "Success" }),
         payload,
     };
-    let stored = api.store_opaque.execute(command).await.map_err(refusal)?;
+    let stored = api.store_opaque.execute(command).await?;
     Ok(settled_answer::respond(&stored.answer, stored.is_replay))
-}
-
-fn refusal(error: StoreOpaqueError) -> Problem {
-    match error {
-        StoreOpaqueError::Expired => Problem::new(Code::ResourceExists),
-        StoreOpaqueError::KeyReused => Problem::new(Code::IdempotencyKeyReused),
-        StoreOpaqueError::UnknownFingerprintVersion => Problem::new(Code::VersionNotSupported),
-        StoreOpaqueError::Store(error) => error.into(),
-    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use payonce_domain::ports::RepositoryError;
-use payonce_domain::use_cases::CreatePaymentError;
+use payonce_domain::use_cases::{CreatePaymentError, StoreOpaqueError};
 
 use super::{Code, Problem};
 
@@ -36,6 +36,19 @@ impl From<CreatePaymentError> for Problem {
             }
             CreatePaymentError::Store(error) => error.into(),
             CreatePaymentError::Interrupted(error) => Self::new(Code::InternalError).cause(error),
+        }
+    }
+}
+
+impl From<StoreOpaqueError> for Problem {
+    fn from(error: StoreOpaqueError) -> Self {
+        match error {
+            StoreOpaqueError::KeyReused => Self::new(Code::IdempotencyKeyReused),
+            StoreOpaqueError::Expired => Self::new(Code::ResourceExists),
+            StoreOpaqueError::UnknownFingerprintVersion => {
+                Self::new(Code::VersionNotSupported).retry_after(STORE_RETRY)
+            }
+            StoreOpaqueError::Store(error) => error.into(),
         }
     }
 }
