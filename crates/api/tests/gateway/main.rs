@@ -8,9 +8,13 @@
 
 mod collector;
 mod instances;
+mod left_open;
 mod metrics;
 mod modes;
+mod orders;
 mod payments;
 mod protocol;
 mod services;
+mod start;
 mod traces;
+mod wiretap;

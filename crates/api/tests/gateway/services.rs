@@ -8,9 +8,10 @@ use payonce_api::http::Readiness;
 use payonce_api::server;
 use payonce_api::settings::{Layers, Settings};
 use payonce_api::wiring::{Service, Store};
+use payonce_api::workers::Workers;
 use payonce_domain::gateway::GatewayKey;
 use payonce_domain::payment::{Payment, PaymentId};
-use payonce_domain::ports::{ChargeLedger, LedgerEntry};
+use payonce_domain::ports::{ChargeLedger, LedgerEntry, PaymentFilter};
 use payonce_testing::TestDatabase;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
@@ -43,6 +44,13 @@ pub struct Running {
     served: JoinHandle<std::io::Result<bool>>,
 }
 
+/// What a service works on.
+#[derive(Clone, Copy)]
+enum Work {
+    OnRequests,
+    AndRecovery,
+}
+
 /// A whole answer.
 #[derive(Debug)]
 pub struct Answer {
@@ -67,7 +75,18 @@ impl Answer {
 impl Running {
     /// A service that is a gateway.
     pub async fn gateway(database: &TestDatabase, variables: &[(&str, &str)]) -> Self {
-        Self::start(database, &[GATEWAY.as_slice(), variables].concat()).await
+        let anywhere = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        Self::gateway_at(anywhere, database, variables).await
+    }
+
+    /// A service that is a gateway, behind a socket that is there already.
+    pub async fn gateway_at(
+        listener: TcpListener,
+        database: &TestDatabase,
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let variables = [GATEWAY.as_slice(), variables].concat();
+        Self::start(listener, database, &variables, Work::OnRequests).await
     }
 
     /// A service that pays at the gateway of that address.
@@ -76,24 +95,54 @@ impl Running {
         gateway: SocketAddr,
         variables: &[(&str, &str)],
     ) -> Self {
-        let base_url = format!("http://{gateway}/fake-gateway");
-        let base_url = [("PAYONCE__GATEWAY__HTTP__BASE_URL", base_url.as_str())];
-        Self::start(database, &[PAYER.as_slice(), &base_url, variables].concat()).await
+        Self::payer_at_work(database, gateway, variables, Work::OnRequests).await
     }
 
-    async fn start(database: &TestDatabase, variables: &[(&str, &str)]) -> Self {
+    /// The same, whose recovery goes on with what requests leave behind.
+    pub async fn recovering_payer(
+        database: &TestDatabase,
+        gateway: SocketAddr,
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let often = [("PAYONCE__WORKERS__RECOVERY_INTERVAL", "100ms")];
+        let variables = [often.as_slice(), variables].concat();
+        Self::payer_at_work(database, gateway, &variables, Work::AndRecovery).await
+    }
+
+    async fn payer_at_work(
+        database: &TestDatabase,
+        gateway: SocketAddr,
+        variables: &[(&str, &str)],
+        work: Work,
+    ) -> Self {
+        let base_url = format!("http://{gateway}/fake-gateway");
+        let base_url = [("PAYONCE__GATEWAY__HTTP__BASE_URL", base_url.as_str())];
+        let variables = [PAYER.as_slice(), &base_url, variables].concat();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        Self::start(listener, database, &variables, work).await
+    }
+
+    async fn start(
+        listener: TcpListener,
+        database: &TestDatabase,
+        variables: &[(&str, &str)],
+        work: Work,
+    ) -> Self {
         let settings = settings(database.url(), variables);
         let service = Service::new(&settings).expect("the service is built");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let store = service.store.clone();
         let stop = Arc::new(Notify::new());
         let stopped = Arc::clone(&stop);
+        let readiness = Readiness::default();
+        let workers = match work {
+            // What a request does not bring to its end stays as it is.
+            Work::OnRequests => None,
+            Work::AndRecovery => Some(Workers::start(&settings, &service, &readiness)),
+        };
         let served = tokio::spawn(async move {
             let stopped = async move { stopped.notified().await };
-            // Without workers: what a request does not bring to its end stays as it is.
-            let readiness = Readiness::default();
-            server::serve(&settings, service, listener, readiness, None, stopped).await
+            server::serve(&settings, service, listener, readiness, workers, stopped).await
         });
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         let running = Self { address, store, client, stop, served };
@@ -123,6 +172,30 @@ impl Running {
         let request = self.request(Method::POST, "/v1/payments");
         let request = request.header("Idempotency-Key", key);
         send(request.header("Content-Type", "application/json").body(r#"{"amount":100}"#)).await
+    }
+
+    /// Posts a body in whatever format the path has.
+    pub async fn post(&self, path: &str, body: &str) -> Answer {
+        let request = self.request(Method::POST, path).header("Content-Type", "application/json");
+        send(request.body(body.to_owned())).await
+    }
+
+    /// The only payment.
+    pub async fn only_payment(&self) -> Payment {
+        let account = "default".parse().expect("valid");
+        let all = self.store.queries.list(&account, &PaymentFilter::default(), None, 100).await;
+        let mut payments = all.expect("the store answers").payments;
+        assert_eq!(payments.len(), 1, "{payments:#?}");
+        payments.remove(0)
+    }
+
+    /// The names of the only payment's events, each with who acted, oldest first.
+    pub async fn events(&self) -> Vec<String> {
+        let payment = self.only_payment().await;
+        let events = self.store.queries.events(&payment.record.account, payment.id).await;
+        let events = events.expect("the store answers").expect("the payment is there");
+        let named = events.iter().map(|stored| &stored.event);
+        named.map(|it| format!("{} by {}", it.kind.as_str(), it.actor.as_str())).collect()
     }
 
     /// The payment that an answer is about, from the store.
