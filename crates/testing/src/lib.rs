@@ -1,4 +1,5 @@
-//! Private databases and a private Redis for the tests of the other crates, and a reader of metrics.
+//! Private databases and a private Redis for the tests of the other crates, what runs a test on
+//! both stores, and a reader of metrics.
 //!
 //! PostgreSQL is a real server, named by `TEST_DATABASE_URL`; each test gets a schema of its own
 //! in it, dropped with everything in it at the end. SQLite is a file in a folder of its own. Redis
@@ -20,6 +21,31 @@ use url::Url;
 use uuid::Uuid;
 
 pub use redis::{Contents, Garbage, RedisCorner, RedisServer};
+
+/// Runs each promise against each store, as `postgres::promise` and `sqlite::promise`: `by` is
+/// what runs it, given how to make its database.
+#[macro_export]
+macro_rules! promises {
+    (by $keep:path; $($promises:tt)+) => {
+        $crate::kept_by! { postgres $keep; $($promises)+ }
+        $crate::kept_by! { sqlite $keep; $($promises)+ }
+    };
+}
+
+/// Runs each promise against one store; a part of [`promises`].
+#[macro_export]
+macro_rules! kept_by {
+    ($store:ident $keep:path; $($module:ident { $($promise:ident,)+ })+) => {
+        mod $store {
+            $($(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $promise() {
+                    $keep($crate::TestDatabase::$store, super::$module::$promise).await;
+                }
+            )+)+
+        }
+    };
+}
 
 /// A database that nobody else uses, gone when it is dropped.
 #[derive(Debug)]
@@ -94,6 +120,45 @@ impl TestDatabase {
     pub fn is_postgres(&self) -> bool {
         matches!(self.kind, Kind::Postgres { .. })
     }
+
+    /// From now on that operation (`INSERT`, `UPDATE`) on a table fails where the condition holds.
+    pub fn refuse(&self, operation: &str, table: &str, condition: &str) {
+        let name = format!("refuse_{operation}_{table}");
+        self.execute(&match &self.kind {
+            Kind::Postgres { .. } => format!(
+                "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS \
+                 $$ BEGIN RAISE EXCEPTION 'refused by a test'; END $$; \
+                 CREATE TRIGGER {name} BEFORE {operation} ON {table} \
+                 FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION {name}()"
+            ),
+            Kind::Sqlite { .. } => format!(
+                "CREATE TRIGGER {name} BEFORE {operation} ON {table} WHEN {condition} \
+                 BEGIN SELECT RAISE(ABORT, 'refused by a test'); END"
+            ),
+        });
+    }
+
+    /// It succeeds again.
+    pub fn allow(&self, operation: &str, table: &str) {
+        let name = format!("refuse_{operation}_{table}");
+        self.execute(&match &self.kind {
+            Kind::Postgres { .. } => format!("DROP FUNCTION {name} CASCADE"),
+            Kind::Sqlite { .. } => format!("DROP TRIGGER {name}"),
+        });
+    }
+
+    /// Runs statements in it, beside whoever uses it.
+    fn execute(&self, statements: &str) {
+        match &self.kind {
+            Kind::Postgres { .. } => run(&self.url, statements),
+            Kind::Sqlite { .. } => {
+                let path = self.url.trim_start_matches("sqlite://");
+                let mut conn = SqliteConnection::establish(path).expect("the file opens");
+                conn.batch_execute("PRAGMA busy_timeout = 5000").expect("it is set");
+                conn.batch_execute(statements).expect("the statements run");
+            }
+        }
+    }
 }
 
 impl Drop for TestDatabase {
@@ -107,5 +172,5 @@ impl Drop for TestDatabase {
 fn run(server: &str, statement: &str) {
     let mut conn = PgConnection::establish(server)
         .unwrap_or_else(|error| panic!("the server of TEST_DATABASE_URL is not there: {error}"));
-    conn.batch_execute(statement).expect("the test server lets its user make schemas");
+    conn.batch_execute(statement).expect("the statements run");
 }

@@ -25,30 +25,8 @@ mod sweep;
 mod takeover;
 mod transactions;
 
-/// Runs each promise against each store, as `postgres::promise` and `sqlite::promise`.
-macro_rules! promises {
-    ($($promises:tt)+) => {
-        kept_by! { postgres $($promises)+ }
-        kept_by! { sqlite $($promises)+ }
-    };
-}
-
-macro_rules! kept_by {
-    ($store:ident $($module:ident { $($promise:ident,)+ })+) => {
-        mod $store {
-            use payonce_testing::TestDatabase;
-
-            $($(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $promise() {
-                    crate::harness::keep(TestDatabase::$store, crate::$module::$promise).await;
-                }
-            )+)+
-        }
-    };
-}
-
-promises! {
+payonce_testing::promises! {
+    by crate::harness::keep;
     backlog {
         what_is_settled_is_not_counted,
         what_is_unsettled_is_counted_by_why_with_the_age_of_the_oldest,

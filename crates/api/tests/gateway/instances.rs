@@ -1,4 +1,4 @@
-//! Two processes of the real binary on one PostgreSQL, and what becomes of a payment when one of
+//! Two processes of the real binary on one database, and what becomes of a payment when one of
 //! them is killed or paused. The gateway, and its books, live in this process.
 
 use std::io::{BufRead, BufReader};
@@ -80,6 +80,12 @@ impl Instance {
         payment.json()["status"].as_str().expect("it has a status").to_owned()
     }
 
+    /// The timeline of the payment at that path.
+    pub async fn events(&self, location: &str) -> String {
+        let url = format!("http://{}{location}/events", self.address);
+        String::from_utf8(send(self.client.get(url)).await.body).expect("it is text")
+    }
+
     /// A request for a payment.
     pub fn payment(&self, key: &str) -> reqwest::RequestBuilder {
         self.client
@@ -90,7 +96,8 @@ impl Instance {
             .body(r#"{"amount":100}"#)
     }
 
-    fn pay(&self, key: &str) -> impl Future<Output = Result<Answer, reqwest::Error>> + use<> {
+    /// Asks for 100 dollars under that key, and waits long for a duplicate's answer.
+    pub fn pay(&self, key: &str) -> impl Future<Output = Result<Answer, reqwest::Error>> + use<> {
         let request = self.payment(key);
         async move {
             let response = request.send().await?;
@@ -137,7 +144,7 @@ impl Drop for Instance {
 }
 
 /// The binary, told where its database and its gateway are.
-fn binary(database: &TestDatabase, gateway: SocketAddr) -> Command {
+pub fn binary(database: &TestDatabase, gateway: SocketAddr) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_payonce"));
     command
         .env("DATABASE_URL", database.url())
@@ -162,14 +169,16 @@ struct Scene {
 
 impl Scene {
     /// Two instances, and a gateway that takes long enough to be caught at it.
-    async fn set() -> Self {
-        let (own, shared) = (TestDatabase::sqlite(), TestDatabase::postgres());
+    async fn set(shared: TestDatabase) -> Self {
+        let own = TestDatabase::sqlite();
         let slow = [
             ("PAYONCE__FAKE_GATEWAY__LATENCY_MIN", "700ms"),
             ("PAYONCE__FAKE_GATEWAY__LATENCY_MAX", "800ms"),
         ];
         let gateway = Running::gateway(&own, &slow).await;
-        let one = Instance::started(&shared, gateway.address, &[]).await;
+        // One without recovery: where its process is paused, no transaction of a worker is.
+        let idle = [("PAYONCE__WORKERS__RECOVERY_INTERVAL", "1h")];
+        let one = Instance::started(&shared, gateway.address, &idle).await;
         let other = Instance::started(&shared, gateway.address, &[]).await;
         let database = settings(shared.url(), &[]).database;
         let store = Store::new(&database).expect("the store is prepared");
@@ -196,9 +205,8 @@ impl Scene {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_duplicate_at_another_instance_waits_and_gets_the_same_bytes() {
-    let scene = Scene::set().await;
+pub async fn a_duplicate_at_another_instance_waits_and_gets_the_same_bytes(database: TestDatabase) {
+    let scene = Scene::set(database).await;
     let first = tokio::spawn(scene.one.pay("k"));
     scene.begun().await;
     let second = scene.other.pay("k").await.expect("an answer");
@@ -210,9 +218,10 @@ async fn a_duplicate_at_another_instance_waits_and_gets_the_same_bytes() {
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_instances_payment_is_answered_by_another_with_one_charge() {
-    let mut scene = Scene::set().await;
+pub async fn a_killed_instances_payment_is_answered_by_another_with_one_charge(
+    database: TestDatabase,
+) {
+    let mut scene = Scene::set(database).await;
     let lost = tokio::spawn(scene.one.pay("k"));
     scene.begun().await;
     scene.one.child.kill().expect("it lives");
@@ -224,9 +233,10 @@ async fn a_killed_instances_payment_is_answered_by_another_with_one_charge() {
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_instances_payment_is_finished_although_nobody_asks_again() {
-    let mut scene = Scene::set().await;
+pub async fn a_killed_instances_payment_is_finished_although_nobody_asks_again(
+    database: TestDatabase,
+) {
+    let mut scene = Scene::set(database).await;
     let lost = tokio::spawn(scene.one.pay("k"));
     scene.begun().await;
     scene.one.child.kill().expect("it lives");
@@ -236,9 +246,8 @@ async fn a_killed_instances_payment_is_finished_although_nobody_asks_again() {
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_instance_paused_for_twice_its_lease_changes_nothing() {
-    let scene = Scene::set().await;
+pub async fn an_instance_paused_for_twice_its_lease_changes_nothing(database: TestDatabase) {
+    let scene = Scene::set(database).await;
     let paused = tokio::spawn(scene.one.pay("k"));
     scene.begun().await;
     scene.one.signal(Signal::STOP);
@@ -255,61 +264,4 @@ async fn an_instance_paused_for_twice_its_lease_changes_nothing() {
     assert_eq!(scene.other.metric("payonce_fenced_writes_total", &[]).await, 0.0);
     assert_eq!(scene.other.metric("payonce_lease_take_overs_total", &[]).await, 1.0);
     scene.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_accepted_payment_is_paid_later_and_its_key_then_replays() {
-    for database in [TestDatabase::postgres(), TestDatabase::sqlite()] {
-        let own = TestDatabase::sqlite();
-        let gateway = Running::gateway(&own, &[]).await;
-        let instance = Instance::started(&database, gateway.address, &[]).await;
-        let accepted = instance.accept("k").await;
-        assert_eq!(accepted.status, 202);
-        assert_eq!(accepted.header("preference-applied"), "respond-async");
-        assert!(accepted.headers.contains_key("retry-after"));
-        let location = accepted.header("location");
-        let is_paid = async || instance.status(location).await == "COMPLETED";
-        eventually("the worker has paid", is_paid).await;
-        let replay = instance.pay("k").await.expect("an answer");
-        assert_eq!((replay.status, replay.header("idempotent-replayed")), (201, "true"));
-        assert_eq!(gateway.live_charges().await, 1);
-        drop(instance);
-        assert!(gateway.stop().await);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_stays_unknown_needs_review_until_an_operator_settles_it() {
-    for database in [TestDatabase::postgres(), TestDatabase::sqlite()] {
-        let own = TestDatabase::sqlite();
-        let gone = Running::gateway(&own, &[]).await;
-        let closed = gone.address;
-        assert!(gone.stop().await);
-        let soon = [("PAYONCE__WORKERS__REVIEW_AFTER", "500ms")];
-        let instance = Instance::started(&database, closed, &soon).await;
-        let accepted = instance.accept("k").await;
-        let location = accepted.header("location").to_owned();
-        let is_in_review = async || instance.status(&location).await == "NEEDS_REVIEW";
-        eventually("it needs review", is_in_review).await;
-        let repeat = instance.pay("k").await.expect("an answer");
-        assert_eq!((repeat.status, &repeat.json()["status"]), (202, &"NEEDS_REVIEW".into()));
-
-        let id = location.rsplit('/').next().expect("it ends with the id");
-        let resolve = |more: &[&str]| {
-            let by =
-                ["payments", "resolve", id, "--failed", "--operator", "Ada", "--reason", "seen"];
-            binary(&database, closed).args(by).args(more).output().expect("the binary runs")
-        };
-        let unconfirmed = resolve(&[]);
-        assert_eq!(unconfirmed.status.code(), Some(1), "a void needs the gateway");
-        assert_eq!(instance.status(&location).await, "NEEDS_REVIEW");
-        assert!(resolve(&["--without-void"]).status.success());
-        assert_eq!(instance.status(&location).await, "FAILED");
-        let settled = instance.pay("k").await.expect("an answer");
-        assert_eq!((settled.status, settled.header("idempotent-replayed")), (502, "true"));
-        let events = format!("http://{}{location}/events", instance.address);
-        let events = send(instance.client.get(events)).await;
-        let events = String::from_utf8(events.body).expect("it is text");
-        assert!(events.contains("Ada: seen") && events.contains("overridden"), "{events}");
-    }
 }

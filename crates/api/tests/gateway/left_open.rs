@@ -58,7 +58,7 @@ async fn an_open_payment_that_nobody_repeats_is_only_looked_up_and_then_voided()
         assert_eq!((tap.charges(), tap.voids()), (3, 1), "never sent again");
         assert!(tap.look_ups() >= 3, "looked up meanwhile");
 
-        let events = payer.events().await;
+        let events = payer.only_events().await;
         let end = ["void_intended", "void", "failed"].map(|event| format!("{event} by recovery"));
         assert_eq!(events[events.len() - 3..], end, "{events:?}");
         assert_eq!(count(&events, "attempt by request"), 3);
@@ -113,7 +113,7 @@ async fn a_charge_that_lands_late_completes_an_open_payment() {
         let sent = tap.charges();
         let is_final = async || payer.only_payment().await.status() == PaymentStatus::Completed;
         eventually("recovery has found it", is_final).await;
-        let events = payer.events().await;
+        let events = payer.only_events().await;
         assert_eq!(events.last().map(String::as_str), Some("completed by recovery"));
         assert_eq!((tap.charges(), tap.voids()), (sent, 0), "found, not sent again");
         is_paid(&payer, &pay(&payer).await).await;
@@ -134,7 +134,7 @@ async fn while_a_void_is_pending_a_repeat_is_a_conflict() {
         // Gone before the void, which therefore stays unconfirmed.
         assert!(broken.stop().await);
         let is_intended = async || {
-            let events = payer.events().await;
+            let events = payer.only_events().await;
             count(&events, "handed_over by recovery") >= 1
         };
         eventually("a void is intended", is_intended).await;

@@ -1,4 +1,4 @@
-//! What becomes of a payment in each mode of its gateway.
+//! What becomes of a payment in each mode of its gateway. The gateway's own books are on SQLite.
 
 use std::time::{Duration, Instant};
 
@@ -14,19 +14,19 @@ struct Paid {
     payer: Running,
     answer: Answer,
     entry: Option<LedgerEntry>,
-    _databases: [TestDatabase; 2],
+    databases: [TestDatabase; 2],
 }
 
 impl Paid {
-    async fn at_gateway_of(mode: FakeGatewayMode) -> Self {
-        let databases = [TestDatabase::sqlite(), TestDatabase::sqlite()];
+    async fn at_gateway_of(mode: FakeGatewayMode, database: TestDatabase) -> Self {
+        let databases = [TestDatabase::sqlite(), database];
         let mode = [("PAYONCE__FAKE_GATEWAY__MODE", mode.as_str())];
         let gateway = Running::gateway(&databases[0], &mode).await;
         let payer = Running::payer(&databases[1], gateway.address, &[]).await;
         let answer = payer.pay("order-1").await;
         let payment = payer.payment(&answer).await;
         let entry = gateway.entry(payment.gateway_key).await;
-        Self { gateway, payer, answer, entry, _databases: databases }
+        Self { gateway, payer, answer, entry, databases: databases }
     }
 
     async fn end(self) {
@@ -55,47 +55,51 @@ impl Paid {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn charge_then_timeout_is_found_by_look_up() {
-    Paid::at_gateway_of(FakeGatewayMode::ChargeThenTimeout).await.completed_by_one_charge().await;
+pub async fn charge_then_timeout_is_found_by_look_up(database: TestDatabase) {
+    Paid::at_gateway_of(FakeGatewayMode::ChargeThenTimeout, database)
+        .await
+        .completed_by_one_charge()
+        .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn charge_then_reset_is_found_by_look_up() {
-    Paid::at_gateway_of(FakeGatewayMode::ChargeThenReset).await.completed_by_one_charge().await;
+pub async fn charge_then_reset_is_found_by_look_up(database: TestDatabase) {
+    Paid::at_gateway_of(FakeGatewayMode::ChargeThenReset, database)
+        .await
+        .completed_by_one_charge()
+        .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn error_after_charge_is_found_by_look_up() {
-    Paid::at_gateway_of(FakeGatewayMode::ErrorAfterCharge).await.completed_by_one_charge().await;
+pub async fn error_after_charge_is_found_by_look_up(database: TestDatabase) {
+    Paid::at_gateway_of(FakeGatewayMode::ErrorAfterCharge, database)
+        .await
+        .completed_by_one_charge()
+        .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn malformed_is_found_by_look_up() {
-    Paid::at_gateway_of(FakeGatewayMode::Malformed).await.completed_by_one_charge().await;
+pub async fn malformed_is_found_by_look_up(database: TestDatabase) {
+    Paid::at_gateway_of(FakeGatewayMode::Malformed, database).await.completed_by_one_charge().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn wrong_amount_is_found_by_look_up() {
-    Paid::at_gateway_of(FakeGatewayMode::WrongAmount).await.completed_by_one_charge().await;
+pub async fn wrong_amount_is_found_by_look_up(database: TestDatabase) {
+    Paid::at_gateway_of(FakeGatewayMode::WrongAmount, database)
+        .await
+        .completed_by_one_charge()
+        .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn fail_before_is_voided() {
-    Paid::at_gateway_of(FakeGatewayMode::FailBefore).await.failed_by_a_void().await;
+pub async fn fail_before_is_voided(database: TestDatabase) {
+    Paid::at_gateway_of(FakeGatewayMode::FailBefore, database).await.failed_by_a_void().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn not_executed_429_is_voided_after_the_pauses_that_it_asked_for() {
+pub async fn not_executed_429_is_voided_after_the_pauses_that_it_asked_for(database: TestDatabase) {
     let began = Instant::now();
-    let paid = Paid::at_gateway_of(FakeGatewayMode::NotExecuted429).await;
+    let paid = Paid::at_gateway_of(FakeGatewayMode::NotExecuted429, database).await;
     assert!(began.elapsed() >= Duration::from_secs(2), "two pauses of a second");
     paid.failed_by_a_void().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn decline_is_final() {
-    let paid = Paid::at_gateway_of(FakeGatewayMode::Decline).await;
+pub async fn decline_is_final(database: TestDatabase) {
+    let paid = Paid::at_gateway_of(FakeGatewayMode::Decline, database).await;
     assert_eq!(paid.answer.status, 402, "{:?}", paid.answer);
     assert_eq!(paid.answer.json()["code"], "payment_declined");
     assert_eq!(paid.answer.json()["decline_code"], "card_declined");
@@ -104,14 +108,22 @@ async fn decline_is_final() {
 }
 
 /// The charge lands long after its payer stopped waiting, and after look-ups that did not see it.
-#[tokio::test(flavor = "multi_thread")]
-async fn slow_is_never_called_failed() {
-    let paid = Paid::at_gateway_of(FakeGatewayMode::Slow).await;
+pub async fn slow_is_never_called_failed_and_completed_by_recovery(database: TestDatabase) {
+    let paid = Paid::at_gateway_of(FakeGatewayMode::Slow, database).await;
     assert_eq!(paid.answer.status, 202, "{:?}", paid.answer);
     assert_eq!(paid.answer.json()["status"], "PROCESSING");
     assert_eq!(paid.entry, None);
     eventually("the charge lands", async || paid.gateway.live_charges().await == 1).await;
     let repeated = paid.payer.pay("order-1").await;
     assert_eq!(repeated.status, 202, "only a void can settle it now: {repeated:?}");
+
+    let recovering = Running::recovering_payer(&paid.databases[1], paid.gateway.address, &[]).await;
+    let location = paid.answer.header("location");
+    let is_final = async || recovering.status(location).await == "COMPLETED";
+    eventually("recovery finds that it was charged", is_final).await;
+    let replay = paid.payer.pay("order-1").await;
+    assert_eq!((replay.status, replay.header("idempotent-replayed")), (201, "true"));
+    assert_eq!(paid.gateway.live_charges().await, 1);
+    assert!(recovering.stop().await);
     paid.end().await;
 }

@@ -107,7 +107,7 @@ async fn a_charge_whose_answer_never_came_is_found_by_look_up() {
         let payer = Running::payer(&databases[1], gateway.address, &[]).await;
         let paid = start(&payer).await;
         is_paid(&payer, &paid).await;
-        assert!(payer.events().await.contains(&"look_up by request".to_owned()));
+        assert!(payer.only_events().await.contains(&"look_up by request".to_owned()));
         assert_eq!(start(&payer).await.body, paid.body);
         assert_eq!(gateway.live_charges().await, 1);
         assert!(payer.stop().await);
@@ -165,7 +165,7 @@ async fn an_order_that_was_left_open_is_not_sent_again_by_recovery() {
     is(&start(&payer).await, 503, r#"{"error":"Gateway unreachable"}"#);
     let gateway = Running::gateway_at(opened(port), &databases[1], &[]).await;
     let looked = async || {
-        payer.events().await.iter().filter(|event| *event == "look_up by recovery").count() >= 3
+        payer.only_events().await.iter().filter(|event| *event == "look_up by recovery").count() >= 3
     };
     eventually("recovery has looked", looked).await;
     assert_eq!(payer.only_payment().await.status(), PaymentStatus::Processing);

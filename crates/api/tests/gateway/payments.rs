@@ -5,9 +5,8 @@ use payonce_testing::TestDatabase;
 
 use crate::services::Running;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn payments_succeed_once_each() {
-    let databases = [TestDatabase::sqlite(), TestDatabase::postgres()];
+pub async fn payments_succeed_once_each(database: TestDatabase) {
+    let databases = [TestDatabase::sqlite(), database];
     let gateway = Running::gateway(&databases[0], &[]).await;
     let payer = Running::payer(&databases[1], gateway.address, &[]).await;
     for number in 1..=5 {
@@ -29,12 +28,10 @@ async fn payments_succeed_once_each() {
     assert!(gateway.stop().await);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_is_not_there_leaves_a_payment_to_recovery() {
+pub async fn a_gateway_that_is_not_there_leaves_a_payment_to_recovery(database: TestDatabase) {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = nobody.local_addr().expect("it is bound");
     drop(nobody);
-    let database = TestDatabase::sqlite();
     let payer = Running::payer(&database, address, &[]).await;
     let answer = payer.pay("order-1").await;
     assert_eq!(answer.status, 202, "{answer:?}");
@@ -45,9 +42,8 @@ async fn a_gateway_that_is_not_there_leaves_a_payment_to_recovery() {
     assert!(payer.stop().await);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_books_outlive_the_gateway() {
-    let databases = [TestDatabase::sqlite(), TestDatabase::sqlite()];
+pub async fn the_books_outlive_the_gateway(database: TestDatabase) {
+    let databases = [TestDatabase::sqlite(), database];
     let gateway = Running::gateway(&databases[0], &[]).await;
     let payer = Running::payer(&databases[1], gateway.address, &[]).await;
     let paid = payer.pay("order-1").await;

@@ -1,4 +1,4 @@
-//! Services in this process, each on a database of its own.
+//! Services in this process, each on a database of its own, and what a promise runs on.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -34,6 +34,18 @@ const PAYER: [(&str, &str); 5] = [
     ("PAYONCE__GATEWAY__BACKOFF_BASE", "5ms"),
     ("PAYONCE__GATEWAY__BACKOFF_MAX", "20ms"),
 ];
+
+/// A worker that looks often.
+const RECOVERY: (&str, &str) = ("PAYONCE__WORKERS__RECOVERY_INTERVAL", "100ms");
+
+/// Runs one promise with a database of its own for the service that pays.
+pub async fn keep<P, F>(make: fn() -> TestDatabase, promise: P)
+where
+    P: FnOnce(TestDatabase) -> F,
+    F: Future<Output = ()>,
+{
+    promise(make()).await;
+}
 
 /// A service that listens.
 pub struct Running {
@@ -89,7 +101,8 @@ impl Running {
         Self::start(listener, database, &variables, Work::OnRequests).await
     }
 
-    /// A service that pays at the gateway of that address.
+    /// A service that pays at the gateway of that address, and has no workers: what a request does
+    /// not bring to its end stays as it is.
     pub async fn payer(
         database: &TestDatabase,
         gateway: SocketAddr,
@@ -104,8 +117,7 @@ impl Running {
         gateway: SocketAddr,
         variables: &[(&str, &str)],
     ) -> Self {
-        let often = [("PAYONCE__WORKERS__RECOVERY_INTERVAL", "100ms")];
-        let variables = [often.as_slice(), variables].concat();
+        let variables = [[RECOVERY].as_slice(), variables].concat();
         Self::payer_at_work(database, gateway, &variables, Work::AndRecovery).await
     }
 
@@ -169,9 +181,36 @@ impl Running {
 
     /// Asks for 100 dollars under that key.
     pub async fn pay(&self, key: &str) -> Answer {
+        send(self.payment_of(key, r#"{"amount":100}"#)).await
+    }
+
+    /// A request for a payment.
+    pub fn payment_of(&self, key: &str, body: &'static str) -> RequestBuilder {
         let request = self.request(Method::POST, "/v1/payments");
         let request = request.header("Idempotency-Key", key);
-        send(request.header("Content-Type", "application/json").body(r#"{"amount":100}"#)).await
+        request.header("Content-Type", "application/json").body(body)
+    }
+
+    /// The state of the payment at that path.
+    pub async fn status(&self, location: &str) -> String {
+        let payment = self.get(location).await;
+        payment.json()["status"].as_str().expect("it has a status").to_owned()
+    }
+
+    /// The states of all payments, newest first.
+    pub async fn statuses(&self) -> Vec<String> {
+        let list = self.get("/v1/payments?limit=100").await.json();
+        let payments = list["data"].as_array().expect("a list");
+        let statuses = payments.iter().map(|payment| payment["status"].as_str());
+        statuses.map(|status| status.expect("it has a status").to_owned()).collect()
+    }
+
+    /// What happened to the payment at that path, oldest first, each with who did it.
+    pub async fn events(&self, location: &str) -> Vec<String> {
+        let timeline = self.get(&format!("{location}/events")).await.json();
+        let events = timeline["data"].as_array().expect("a list").iter();
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        events.map(|event| format!("{} by {}", text(&event["event"]), text(&event["by"]))).collect()
     }
 
     /// Posts a body in whatever format the path has.
@@ -190,7 +229,7 @@ impl Running {
     }
 
     /// The names of the only payment's events, each with who acted, oldest first.
-    pub async fn events(&self) -> Vec<String> {
+    pub async fn only_events(&self) -> Vec<String> {
         let payment = self.only_payment().await;
         let events = self.store.queries.events(&payment.record.account, payment.id).await;
         let events = events.expect("the store answers").expect("the payment is there");

@@ -37,30 +37,8 @@ mod signed_webhooks;
 mod webhooks;
 mod wire;
 
-/// Runs each promise against each store, as `postgres::promise` and `sqlite::promise`.
-macro_rules! promises {
-    ($($promises:tt)+) => {
-        kept_by! { postgres $($promises)+ }
-        kept_by! { sqlite $($promises)+ }
-    };
-}
-
-macro_rules! kept_by {
-    ($store:ident $($module:ident { $($promise:ident,)+ })+) => {
-        mod $store {
-            use payonce_testing::TestDatabase;
-
-            $($(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $promise() {
-                    crate::app::keep(TestDatabase::$store, crate::$module::$promise).await;
-                }
-            )+)+
-        }
-    };
-}
-
-promises! {
+payonce_testing::promises! {
+    by crate::app::keep;
     payments {
         the_documented_example_is_answered_word_for_word,
         a_sane_request_id_is_echoed_and_any_other_is_replaced,
