@@ -10,6 +10,7 @@ mod connection;
 mod herd;
 mod service;
 mod statistics;
+mod sweep;
 mod traffic;
 
 use std::error::Error;
@@ -32,6 +33,8 @@ struct Cli {
 enum Measurement {
     /// Many clients on one fresh key, while other keys are paid at a steady rate.
     Herd(herd::Herd),
+    /// A sweep over very many expired keys, while fresh payments are made at a steady rate.
+    Sweep(sweep::Sweep),
 }
 
 /// One thread: the client's share of the machine stays small and the same.
@@ -39,6 +42,7 @@ enum Measurement {
 async fn main() -> ExitCode {
     let measured = match Cli::parse().measurement {
         Measurement::Herd(herd) => herd.measure().await,
+        Measurement::Sweep(sweep) => sweep.measure().await,
     };
     match measured {
         Ok(()) => ExitCode::SUCCESS,

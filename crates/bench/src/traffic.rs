@@ -25,13 +25,15 @@ pub struct Sample {
 pub struct Traffic {
     pool: Arc<Pool>,
     rate: u32,
-    name: &'static str,
+    name: String,
     windows: u32,
 }
 
 impl Traffic {
     /// Prepares it; keys begin with the name.
-    pub fn new(pool: Pool, rate: u32, name: &'static str) -> Self {
+    pub fn new(pool: Pool, rate: u32, name: &str) -> Self {
+        // A key has no spaces.
+        let name = name.replace(' ', "-");
         Self { pool: Arc::new(pool), rate, name, windows: 0 }
     }
 

@@ -148,7 +148,7 @@ impl TestDatabase {
     }
 
     /// Runs statements in it, beside whoever uses it.
-    fn execute(&self, statements: &str) {
+    pub fn execute(&self, statements: &str) {
         match &self.kind {
             Kind::Postgres { .. } => run(&self.url, statements),
             Kind::Sqlite { .. } => {

@@ -165,7 +165,8 @@ async fn an_order_that_was_left_open_is_not_sent_again_by_recovery() {
     is(&start(&payer).await, 503, r#"{"error":"Gateway unreachable"}"#);
     let gateway = Running::gateway_at(opened(port), &databases[1], &[]).await;
     let looked = async || {
-        payer.only_events().await.iter().filter(|event| *event == "look_up by recovery").count() >= 3
+        payer.only_events().await.iter().filter(|event| *event == "look_up by recovery").count()
+            >= 3
     };
     eventually("recovery has looked", looked).await;
     assert_eq!(payer.only_payment().await.status(), PaymentStatus::Processing);

@@ -99,6 +99,16 @@ impl Database {
     pub fn number(&self, query: &str) -> i64 {
         self.itself.number(query)
     }
+
+    /// From now on that operation on a table fails.
+    pub fn refuse(&self, operation: &str, table: &str) {
+        self.itself.refuse(operation, table, "1 = 1");
+    }
+
+    /// It succeeds again.
+    pub fn allow(&self, operation: &str, table: &str) {
+        self.itself.allow(operation, table);
+    }
 }
 
 /// A service that listens.

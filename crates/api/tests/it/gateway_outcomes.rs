@@ -175,6 +175,9 @@ pub async fn an_unknown_outcome_is_pending_and_never_final(database: Arc<Databas
 
     assert_eq!(app.get(&location).await.is(200).json()["status"], "PROCESSING");
     assert_eq!(app.key("k").await.expect("it is known")["state"], "in_progress");
+    let repeat = app.pay("k", BODY).await;
+    repeat.is(202).is_replay(false);
+    assert_eq!(repeat.header("Location"), Some(location.as_str()));
     app.pay("k", r#"{"amount":7}"#).await.is_refused(422, "idempotency_key_reused");
     assert_eq!(app.payments().await.len(), 1);
     assert_eq!(app.charges(), 0);

@@ -7,6 +7,7 @@
     reason = "a promise that is not kept must fail its test"
 )]
 
+mod accepted;
 mod answer;
 mod app;
 mod bad_input;
@@ -17,6 +18,7 @@ mod disconnect;
 mod drain;
 mod elsewhere;
 mod expiry;
+mod fuse;
 mod gateway_outcomes;
 mod health;
 mod hidden;
@@ -34,6 +36,7 @@ mod rate_limit;
 mod redis_faults;
 mod restart;
 mod signed_webhooks;
+mod store_failures;
 mod webhooks;
 mod wire;
 
@@ -152,6 +155,15 @@ payonce_testing::promises! {
         eight_workers_at_two_instances_call_once_for_each_transaction,
         nothing_is_held_while_transactions_are_worked_on,
         what_fails_at_every_attempt_is_kept_for_an_operator,
+    }
+    accepted {
+        an_accepted_payment_is_pending_and_nobody_has_paid_it,
+        a_duplicate_of_an_accepted_payment_gets_its_state,
+        a_stored_answer_is_replayed_whatever_is_preferred,
+    }
+    store_failures {
+        a_failure_while_opening_stores_nothing_and_leaves_the_key_free,
+        a_failure_while_settling_leaves_the_payment_to_recovery,
     }
     health {
         the_root_tells_the_time_and_needs_no_database,

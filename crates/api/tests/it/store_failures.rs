@@ -1,0 +1,74 @@
+//! A store that fails within a payment: nothing is half done, and nothing is paid twice.
+
+use std::sync::Arc;
+
+use payonce_testing::TestDatabase;
+use tokio::net::TcpListener;
+use url::Url;
+
+use crate::app::{BODY, Database, TestApp, keep};
+use crate::fuse::{Fuse, Loss};
+
+pub async fn a_failure_while_opening_stores_nothing_and_leaves_the_key_free(
+    database: Arc<Database>,
+) {
+    let app = TestApp::spawn(&database, &[]).await;
+    for table in ["idempotency_records", "payments", "payment_events"] {
+        database.refuse("INSERT", table);
+        let failed = app.pay("k", BODY).await;
+        failed.is_refused(503, "store_unavailable");
+        assert!(failed.header("Retry-After").is_some(), "{failed:?}");
+        assert!(!failed.text().contains("refused by a test"), "{failed:?}");
+        assert_eq!(app.key("k").await, None, "{table}");
+        app.has_done_nothing().await;
+        database.allow("INSERT", table);
+    }
+    app.pay("k", BODY).await.is_first();
+    app.has_paid_once().await;
+}
+
+pub async fn a_failure_while_settling_leaves_the_payment_to_recovery(database: Arc<Database>) {
+    let app = TestApp::spawn(&database, &[]).await;
+    database.refuse("UPDATE", "payments");
+    let pending = app.pay("k", BODY).await;
+    pending.is(202).is_replay(false);
+    assert_eq!(pending.json()["status"], "PROCESSING");
+    database.allow("UPDATE", "payments");
+    assert_eq!(app.has_paid_once().await["status"], "PROCESSING");
+    assert_eq!(app.key("k").await.expect("it is known")["state"], "in_progress");
+    app.pay("k", r#"{"amount":7}"#).await.is_refused(422, "idempotency_key_reused");
+    assert_eq!(app.charges(), 1);
+}
+
+/// A payment commits twice, when it opens and when it settles. The answer to a commit is lost, or
+/// the commit itself: whoever sent it cannot tell which.
+async fn a_commit_in_doubt_is_looked_up(database: Arc<Database>) {
+    for (number, loss) in
+        [(1, Loss::Commit), (1, Loss::Answer), (2, Loss::Commit), (2, Loss::Answer)]
+    {
+        let key = format!("{number}-{loss:?}");
+        let mut url = Url::parse(database.url()).expect("a URL");
+        let server = format!("127.0.0.1:{}", url.port().expect("a port"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let port = listener.local_addr().expect("it is bound").port();
+        url.set_port(Some(port)).expect("a port");
+        let fuse = Fuse::new(listener, server);
+        let app = TestApp::start(&database, url.as_str(), &[]);
+        app.ready().await;
+        let before = app.payments().await.len();
+        fuse.blow_at(number, loss);
+        let paid = app.pay(&key, BODY).await;
+        paid.is_first();
+        assert!(fuse.is_blown(), "{key}");
+        assert_eq!(app.pay(&key, BODY).await.is_repeat().text(), paid.text());
+        assert_eq!(app.payments().await.len(), before + 1);
+        assert_eq!(app.charges(), 1);
+        app.stop().await;
+    }
+}
+
+/// SQLite has no connection to lose.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_whose_outcome_is_unknown_is_looked_up_and_never_assumed() {
+    keep(TestDatabase::postgres, a_commit_in_doubt_is_looked_up).await;
+}
