@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use payonce_domain::ports::{BoxedError, Sweep};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::Readiness;
@@ -86,7 +87,8 @@ fn sweep(
     let sweep = Sweep { memory: settings.idempotency.memory, limit: settings.workers.batch };
     async move {
         while pause(interval, &stop, std::future::pending()).await {
-            while readiness.is_open() && !stop.is_cancelled() {
+            while readiness.is_open() {
+                let began = Instant::now();
                 match keys.sweep(sweep).await {
                     Ok(swept) => {
                         if swept.purged < sweep.limit && swept.forgotten < sweep.limit {
@@ -98,15 +100,24 @@ fn sweep(
                         break;
                     }
                 }
-                // Lets traffic go first.
-                tokio::time::sleep(BETWEEN_BATCHES).await;
+                if !pause(rest_after(began.elapsed()), &stop, std::future::pending()).await {
+                    break;
+                }
             }
         }
     }
 }
 
-/// Between two batches of a sweep that has more to do.
-const BETWEEN_BATCHES: Duration = Duration::from_millis(5);
+/// Between two batches of a sweep that has more to do, at least.
+const SHORTEST_REST: Duration = Duration::from_millis(5);
+
+/// How many times as long as it worked a sweep rests.
+const REST: u32 = 4;
+
+/// Lets traffic go first: a store that is busy, and takes long for a batch, is left alone longer.
+fn rest_after(batch: Duration) -> Duration {
+    batch.saturating_mul(REST).max(SHORTEST_REST)
+}
 
 /// Waits for the next round; false when there is none.
 async fn pause(
@@ -123,4 +134,17 @@ async fn pause(
 
 fn chain(error: impl Into<BoxedError>) -> Option<String> {
     crate::http::problem::Problem::from_cause(error).cause_chain()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_rests_longer_than_it_worked_and_never_not_at_all() {
+        for worked in [Duration::ZERO, Duration::from_millis(2), Duration::from_secs(2)] {
+            let rest = rest_after(worked);
+            assert!(rest >= worked * 4 && rest >= Duration::from_millis(5), "{worked:?}: {rest:?}");
+        }
+    }
 }

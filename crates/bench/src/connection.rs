@@ -93,10 +93,16 @@ impl Pool {
         self.address
     }
 
+    /// An idle one that the server has not closed meanwhile.
+    fn idle(&self) -> Option<Connection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|connection| !connection.0.is_closed());
+        idle.pop()
+    }
+
     /// Sends a request on an idle one.
     pub async fn send(&self, request: Prebuilt) -> Result<Answer, Failure> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = match idle {
+        let mut connection = match self.idle() {
             Some(connection) => connection,
             None => Connection::open(self.address).await?,
         };

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
 use crate::Failure;
@@ -17,24 +18,58 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A service under a herd would log more than it pays: whoever reads the terminal would be measured.
 const QUIET: (&str, &str) = ("PAYONCE__LOG__LEVEL", "off");
 
+/// A process of the binary beside this one.
+pub struct Process(Child);
+
+impl Process {
+    /// Starts that command.
+    pub fn start(command: &str, variables: &[(&str, &str)]) -> Result<Self, Failure> {
+        let mut process = Command::new(binary()?);
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PAYONCE")) {
+            process.env_remove(name);
+        }
+        process.arg(command).envs([QUIET]).envs(variables.iter().copied());
+        Ok(Self(process.spawn()?))
+    }
+
+    /// Stops its time.
+    pub fn pause(&self) -> Result<(), Failure> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets its time go on.
+    pub fn go_on(&self) -> Result<(), Failure> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), Failure> {
+        let pid = Pid::from_raw(self.0.id().try_into()?).ok_or("a process has an id")?;
+        Ok(kill_process(pid, signal)?)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may be gone already; what it holds is private to the measurement.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
 /// A running service.
 pub struct Service {
-    child: Child,
+    process: Process,
     /// Where it listens.
     pub address: SocketAddr,
 }
 
 impl Service {
-    /// Starts `payonce serve`, the one beside this binary, and waits until it is ready.
+    /// Starts `payonce serve` and waits until it is ready.
     pub async fn start(variables: &[(&str, &str)]) -> Result<Self, Failure> {
         let address = free_address()?;
-        let mut command = Command::new(binary()?);
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PAYONCE")) {
-            command.env_remove(name);
-        }
-        command.arg("serve").env("PORT", address.port().to_string());
-        command.envs([QUIET]).envs(variables.iter().copied());
-        let service = Self { child: command.spawn()?, address };
+        let port = address.port().to_string();
+        let variables = [variables, &[("PORT", port.as_str())]].concat();
+        let service = Self { process: Process::start("serve", &variables)?, address };
         let deadline = Instant::now() + PATIENCE;
         while !service.is_ready().await {
             if Instant::now() > deadline {
@@ -55,7 +90,7 @@ impl Service {
 
     /// The processor time that it has used so far.
     pub fn processor_time(&self) -> Result<Duration, Failure> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.0.id()))?;
         // Behind the command's name, which may hold anything, fields 12 and 13 count ticks.
         let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
         let ticks = fields.skip(11).take(2).map(str::parse::<u64>);
@@ -65,14 +100,6 @@ impl Service {
 
 /// Linux counts a hundred a second.
 const MILLISECONDS_IN_A_TICK: u64 = 10;
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        // It may be gone already; what it holds is private to the measurement.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
 
 fn binary() -> Result<PathBuf, Failure> {
     let binary = std::env::current_exe()?.with_file_name("payonce");

@@ -1,6 +1,8 @@
 //! A sweep over very many expired keys, and what live traffic notices of it; knows the tables that
 //! it fills, and no more of the service than what an operator sets.
 
+use std::time::Duration;
+
 use clap::Args;
 use payonce_testing::TestDatabase;
 use tokio::time::Instant;
@@ -8,7 +10,7 @@ use tokio::time::Instant;
 use crate::Failure;
 use crate::books::count;
 use crate::connection::Pool;
-use crate::service::Service;
+use crate::service::{Process, Service};
 use crate::statistics::{Latencies, median, print_heads, print_row, ratio};
 use crate::traffic::Traffic;
 
@@ -22,33 +24,32 @@ pub struct Sweep {
     /// Fresh payments a second.
     #[arg(long, default_value_t = 200)]
     rate: u32,
-    /// How often quiet and sweep are compared.
-    #[arg(long, default_value_t = 5)]
+    /// How many rows are shown.
+    #[arg(long, default_value_t = 8)]
     rounds: u32,
-    /// How long either lasts in a round.
-    #[arg(long, default_value = "10s")]
-    window: humantime::Duration,
-    /// Before each: the new process warms up, and the sweep gets going.
-    #[arg(long, default_value = "3s")]
-    warm_up: humantime::Duration,
-    /// The service's workers.batch.
+    /// How often, within a round, the sweep goes on and is paused.
+    #[arg(long, default_value_t = 10)]
+    turns: u32,
+    /// How long either lasts: shorter than whatever else the machine is at.
+    #[arg(long, default_value = "1s")]
+    turn: humantime::Duration,
+    /// The sweep's workers.batch.
     #[arg(long, default_value_t = 100)]
     batch: u32,
-}
-
-/// What one window came to.
-struct Window {
-    latencies: Latencies,
-    busy: f64,
-    swept: f64,
 }
 
 impl Sweep {
     /// Measures and prints.
     pub async fn measure(&self) -> Result<(), Failure> {
         let database = TestDatabase::postgres();
-        // Brings the schema.
-        drop(Service::start(&[("DATABASE_URL", database.url())]).await?);
+        let variables = [
+            ("DATABASE_URL", database.url()),
+            ("PAYONCE__GATEWAY__SIMULATED__LATENCY_MIN", "0ms"),
+            ("PAYONCE__GATEWAY__SIMULATED__LATENCY_MAX", "0ms"),
+            // The other process sweeps.
+            ("PAYONCE__WORKERS__SWEEP_INTERVAL", "24h"),
+        ];
+        let service = Service::start(&variables).await?;
         let began = Instant::now();
         self.seed(&database);
         println!(
@@ -58,82 +59,81 @@ impl Sweep {
             self.rate,
             self.batch
         );
+        let pool = Pool::open(service.address, usize::try_from(self.rate)?).await?;
+        let mut traffic = Traffic::new(pool, self.rate, "live");
+        traffic.run(*self.turn * 3).await?;
         print_heads();
-        let (mut quiet, mut sweep) = (Latencies::of([])?, Latencies::of([])?);
+        let used = service.processor_time()?;
+        let untouched = Latencies::of(traffic.run(*self.turn * self.turns).await?)?;
+        let busy = self.share(service.processor_time()? - used);
+        print_row("untouched", &untouched, Some(busy));
+
+        let batch = self.batch.to_string();
+        let sweeper = Process::start(
+            "work",
+            &[
+                ("DATABASE_URL", database.url()),
+                ("PAYONCE__WORKERS__SWEEP_INTERVAL", "20ms"),
+                ("PAYONCE__WORKERS__BATCH", batch.as_str()),
+            ],
+        )?;
+        let (mut paused, mut sweeping) = (Latencies::of([])?, Latencies::of([])?);
         let mut ratios = Vec::new();
         for round in 1..=self.rounds {
-            // By turns, so that a machine that gets busier is on neither side.
-            let (alone, beside) = if round % 2 == 1 {
-                let alone = self.quiet(&database, round).await?;
-                (alone, self.sweeping(&database, round).await?)
-            } else {
-                let beside = self.sweeping(&database, round).await?;
-                (self.quiet(&database, round).await?, beside)
-            };
-            ratios.push(ratio(beside.quantile(0.99), alone.quantile(0.99)));
-            quiet.add(&alone)?;
-            sweep.add(&beside)?;
+            let (still, moving) = self.round(round, &mut traffic, &service, &sweeper).await?;
+            ratios.push(ratio(moving.quantile(0.99), still.quantile(0.99)));
+            paused.add(&still)?;
+            sweeping.add(&moving)?;
+            let left = expired(&database)?;
+            println!("{:>12} {left} records to sweep", "");
+            if left == 0 {
+                return Err("the sweep ran out of records: seed more, or measure less".into());
+            }
         }
-        println!();
-        print_row("all quiet", &quiet, None);
-        print_row("all sweep", &sweep, None);
+        let swept = f64::from(self.records) - f64::from(u32::try_from(expired(&database)?)?);
+        let time = *self.turn * self.turns * self.rounds;
+        println!("\n{:.0} records swept a second", swept / time.as_secs_f64());
+        print_row("all paused", &paused, None);
+        print_row("all sweeping", &sweeping, None);
         for (name, share) in [("p50", 0.5), ("p99", 0.99)] {
-            let times = ratio(sweep.quantile(share), quiet.quantile(share));
+            let times = ratio(sweeping.quantile(share), paused.quantile(share));
             println!("{name} of live traffic beside the sweep: {times:.2} times");
         }
         println!("p99, median of the rounds: {:.2} times", median(ratios));
-        match quiet.unpaid() + sweep.unpaid() {
+        match untouched.unpaid() + paused.unpaid() + sweeping.unpaid() {
             0 => Ok(()),
             unpaid => Err(format!("{unpaid} payments were not made").into()),
         }
     }
 
-    async fn quiet(&self, database: &TestDatabase, round: u32) -> Result<Latencies, Failure> {
-        let name = format!("{round} quiet");
-        let window = self.window(database, &name, "24h").await?;
-        print_row(&name, &window.latencies, Some(window.busy));
-        Ok(window.latencies)
-    }
-
-    async fn sweeping(&self, database: &TestDatabase, round: u32) -> Result<Latencies, Failure> {
-        let name = format!("{round} sweep");
-        let window = self.window(database, &name, "20ms").await?;
-        print_row(&name, &window.latencies, Some(window.busy));
-        println!("{:>12} {:.0} records a second", "swept", window.swept);
-        if expired(database)? == 0 {
-            return Err("the sweep ran out of records: seed more, or measure less".into());
-        }
-        Ok(window.latencies)
-    }
-
-    /// Live traffic at a process of its own, which sweeps as often as it is told to.
-    async fn window(
+    /// Live traffic while the sweep is paused, and while it goes on, by turns: whatever else the
+    /// machine is at meets both alike.
+    async fn round(
         &self,
-        database: &TestDatabase,
-        name: &str,
-        sweep_interval: &str,
-    ) -> Result<Window, Failure> {
-        let batch = self.batch.to_string();
-        let before = expired(database)?;
-        let began = Instant::now();
-        let variables = [
-            ("DATABASE_URL", database.url()),
-            ("PAYONCE__GATEWAY__SIMULATED__LATENCY_MIN", "0ms"),
-            ("PAYONCE__GATEWAY__SIMULATED__LATENCY_MAX", "0ms"),
-            ("PAYONCE__WORKERS__SWEEP_INTERVAL", sweep_interval),
-            ("PAYONCE__WORKERS__BATCH", batch.as_str()),
-        ];
-        let service = Service::start(&variables).await?;
-        let pool = Pool::open(service.address, usize::try_from(self.rate)?).await?;
-        let mut traffic = Traffic::new(pool, self.rate, name);
-        traffic.run(*self.warm_up).await?;
-        let used = service.processor_time()?;
-        let latencies = Latencies::of(traffic.run(*self.window).await?)?;
-        let busy = ratio(service.processor_time()? - used, *self.window);
-        drop(service);
-        let swept = before.saturating_sub(expired(database)?);
-        let swept = f64::from(u32::try_from(swept)?) / began.elapsed().as_secs_f64();
-        Ok(Window { latencies, busy, swept })
+        round: u32,
+        traffic: &mut Traffic,
+        service: &Service,
+        sweeper: &Process,
+    ) -> Result<(Latencies, Latencies), Failure> {
+        let (mut paused, mut sweeping) = (Latencies::of([])?, Latencies::of([])?);
+        let (mut busy_paused, mut busy_sweeping) = (Duration::ZERO, Duration::ZERO);
+        for _ in 0..self.turns {
+            let started = service.processor_time()?;
+            sweeper.pause()?;
+            paused.add(&Latencies::of(traffic.run(*self.turn).await?)?)?;
+            let between = service.processor_time()?;
+            sweeper.go_on()?;
+            sweeping.add(&Latencies::of(traffic.run(*self.turn).await?)?)?;
+            busy_paused += between - started;
+            busy_sweeping += service.processor_time()? - between;
+        }
+        print_row(&format!("{round} paused"), &paused, Some(self.share(busy_paused)));
+        print_row(&format!("{round} sweeping"), &sweeping, Some(self.share(busy_sweeping)));
+        Ok((paused, sweeping))
+    }
+
+    fn share(&self, used: Duration) -> f64 {
+        ratio(used, *self.turn * self.turns)
     }
 
     /// Expired one after the other, under keys that are in no order.

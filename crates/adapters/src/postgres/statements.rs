@@ -44,6 +44,12 @@ impl Statements for PgConnection {
         diesel::select(clock_timestamp()).first::<SqlTime>(self).map(|now| now.0)
     }
 
+    /// Live commits then do not queue for the disk behind this one. A later commit that lasts makes
+    /// this one last too: the log has one order.
+    fn need_not_last(&mut self) -> QueryResult<()> {
+        diesel::sql_query("SET LOCAL synchronous_commit = off").execute(self).map(|_| ())
+    }
+
     fn purge_expired(&mut self, now: SqlTime, limit: u32) -> QueryResult<usize> {
         diesel::sql_query(
             "UPDATE idempotency_records SET state = 'purged', answer_status = NULL, \
@@ -98,4 +104,33 @@ impl BacklogStatements for PgConnection {
 
 impl TransactionStatements for PgConnection {
     shared_transaction_statements!(lock: [.for_update()], lock_free: [.for_update().skip_locked()]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use payonce_testing::TestDatabase;
+
+    #[derive(QueryableByName)]
+    struct Setting {
+        #[diesel(sql_type = Text)]
+        value: String,
+    }
+
+    fn synchronous_commit(conn: &mut PgConnection) -> String {
+        let shown = "SELECT current_setting('synchronous_commit') AS value";
+        diesel::sql_query(shown).get_result::<Setting>(conn).expect("it is shown").value
+    }
+
+    #[test]
+    fn only_the_transaction_that_need_not_last_does_not_wait_for_the_disk() {
+        let database = TestDatabase::postgres();
+        let mut conn = PgConnection::establish(database.url()).expect("the server answers");
+        let within = conn.transaction(|conn| {
+            conn.need_not_last()?;
+            Ok::<_, diesel::result::Error>(synchronous_commit(conn))
+        });
+        assert_eq!(within.expect("it commits"), "off");
+        assert_eq!(synchronous_commit(&mut conn), "on");
+    }
 }

@@ -34,6 +34,11 @@ impl Statements for SqliteConnection {
         Ok(SqlTime::truncated(OffsetDateTime::now_utc()).0)
     }
 
+    /// A transaction cannot choose.
+    fn need_not_last(&mut self) -> QueryResult<()> {
+        Ok(())
+    }
+
     fn purge_expired(&mut self, now: SqlTime, limit: u32) -> QueryResult<usize> {
         diesel::sql_query(
             "UPDATE idempotency_records SET state = 'purged', answer_status = NULL, \

@@ -60,6 +60,9 @@ pub trait Statements {
     /// The payment of a key's newest generation.
     fn newest_payment(&mut self, id: &RecordId) -> QueryResult<Option<PaymentRow>>;
 
+    /// Lets the transaction's commit return before it is on disk: what a crash undoes is done again.
+    fn need_not_last(&mut self) -> QueryResult<()>;
+
     /// Drops up to `limit` stored answers that have expired.
     fn purge_expired(&mut self, now: SqlTime, limit: u32) -> QueryResult<usize>;
 

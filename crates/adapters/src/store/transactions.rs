@@ -221,6 +221,7 @@ pub fn take_reviewed(
 
 /// Drops stored answers first, then keys that need not be remembered any longer.
 pub fn sweep(store: &mut impl Statements, call: Sweep) -> Result<Swept, StoreError> {
+    store.need_not_last()?;
     let now = store.now()?;
     let purged = store.purge_expired(SqlTime::truncated(now), call.limit)?;
     let settled_until = SqlTime::truncated(now - call.memory);

@@ -26,7 +26,7 @@ impl Paid {
         let answer = payer.pay("order-1").await;
         let payment = payer.payment(&answer).await;
         let entry = gateway.entry(payment.gateway_key).await;
-        Self { gateway, payer, answer, entry, databases: databases }
+        Self { gateway, payer, answer, entry, databases }
     }
 
     async fn end(self) {
