@@ -146,19 +146,6 @@ impl TestDatabase {
             Kind::Sqlite { .. } => format!("DROP TRIGGER {name}"),
         });
     }
-
-    /// Runs statements in it, beside whoever uses it.
-    pub fn execute(&self, statements: &str) {
-        match &self.kind {
-            Kind::Postgres { .. } => run(&self.url, statements),
-            Kind::Sqlite { .. } => {
-                let path = self.url.trim_start_matches("sqlite://");
-                let mut conn = SqliteConnection::establish(path).expect("the file opens");
-                conn.batch_execute("PRAGMA busy_timeout = 5000").expect("it is set");
-                conn.batch_execute(statements).expect("the statements run");
-            }
-        }
-    }
 }
 
 impl Drop for TestDatabase {

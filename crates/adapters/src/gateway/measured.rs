@@ -114,6 +114,7 @@ impl PaymentGateway for MeasuredGateway {
             LookUpOutcome::Approved(_) => "approved",
             LookUpOutcome::Declined(_) => "declined",
             LookUpOutcome::Voided => "voided",
+            LookUpOutcome::Unseen { .. } => "unseen",
             LookUpOutcome::Nothing { .. } => "nothing",
         })
         .await

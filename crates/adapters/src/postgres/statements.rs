@@ -126,7 +126,7 @@ mod tests {
     fn only_the_transaction_that_need_not_last_does_not_wait_for_the_disk() {
         let database = TestDatabase::postgres();
         let mut conn = PgConnection::establish(database.url()).expect("the server answers");
-        let within = conn.transaction(|conn| {
+        let within = Connection::transaction(&mut conn, |conn| {
             conn.need_not_last()?;
             Ok::<_, diesel::result::Error>(synchronous_commit(conn))
         });

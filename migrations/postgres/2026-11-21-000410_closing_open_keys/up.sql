@@ -1,2 +1,0 @@
--- Going up there is nothing to do; going down there is.
-SELECT 1;
