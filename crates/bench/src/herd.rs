@@ -125,7 +125,7 @@ impl Herd {
             herd.add(&beside)?;
             herds.extend(runs);
         }
-        self.audit(&scene)?;
+        self.audit(&scene).await?;
         self.report(&quiet, &herd, ratios, &herds)
     }
 
@@ -235,9 +235,19 @@ impl Herd {
         Ok(())
     }
 
-    /// Every key has one payment, and every payment one charge.
-    fn audit(&self, scene: &Scene) -> Result<(), Failure> {
+    /// Every key has one payment, and every completed payment one charge, once recovery has ended
+    /// what the herd left behind.
+    async fn audit(&self, scene: &Scene) -> Result<(), Failure> {
         let in_store = |statement| count(scene.database.url(), statement);
+        let processing = "SELECT count(*) AS n FROM payments WHERE status = 'PROCESSING'";
+        let left_behind = in_store(processing)?;
+        let deadline = Instant::now() + RECOVERED_WITHIN;
+        while in_store(processing)? > 0 {
+            if Instant::now() > deadline {
+                return Err("a payment was not brought to its end".into());
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
         let keys = in_store("SELECT count(DISTINCT key) AS n FROM payments")?;
         let payments = in_store("SELECT count(*) AS n FROM payments")?;
         let completed = in_store("SELECT count(*) AS n FROM payments WHERE status = 'COMPLETED'")?;
@@ -249,12 +259,16 @@ impl Herd {
             )?,
         };
         println!("\nkeys {keys}, payments {payments}, completed {completed}, charges {charges}");
-        match keys == payments && payments == completed && completed == charges {
+        println!("payments that recovery had to end: {left_behind}");
+        match keys == payments && completed == charges {
             true => Ok(()),
             false => Err("a key was not charged exactly once".into()),
         }
     }
 }
+
+/// A lease, and then some.
+const RECOVERED_WITHIN: Duration = Duration::from_secs(60);
 
 /// How many waited in vain, and how many failed. All others have one answer, and at most one of
 /// them was the first.
