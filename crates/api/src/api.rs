@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use payonce_domain::account::AccountId;
 use payonce_domain::money::Currency;
 use payonce_domain::ports::{
     IdempotencyRepository, PaymentQueries, RateLimiter, TransactionRepository,
@@ -17,6 +18,8 @@ use crate::telemetry::{LiveGauges, Metrics, TransactionMetrics};
 /// Handed to every route.
 #[derive(Clone)]
 pub struct Api {
+    /// Whom requests act for, as long as they need not prove who they are.
+    pub account: AccountId,
     /// Creates payments.
     pub create_payment: Arc<CreatePayment>,
     /// Answers operations that move no money.

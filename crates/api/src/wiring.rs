@@ -246,6 +246,7 @@ impl Service {
             LiveGauges::new(&metrics, waiters.clone(), tasks.clone(), store.pools.clone(), circuit);
         let processing = Arc::new(processing(settings, &store, &tasks));
         let api = Api {
+            account: "default".parse()?,
             metrics: metrics.clone(),
             live_gauges: Arc::new(live_gauges),
             transaction_metrics: Arc::new(TransactionMetrics::new(&metrics)),

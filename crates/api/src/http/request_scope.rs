@@ -5,13 +5,14 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use payonce_domain::account::{AccountId, RequestId};
 use uuid::Uuid;
 
 use super::problem::{Code, Problem, Shape};
 use super::request_line::RequestLine;
 use super::{rate_limit, unread};
+use crate::api::Api;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -31,8 +32,8 @@ impl RequestScope {
             Some(request_id) => request_id,
             None => new_request_id()?,
         };
-        let account =
-            "default".parse().map_err(|error| Problem::new(Code::InternalError).cause(error))?;
+        let api = request.app_data::<web::Data<Api>>();
+        let account = api.ok_or_else(|| Problem::new(Code::InternalError))?.account.clone();
         Ok(Self { request_id, account })
     }
 }

@@ -153,10 +153,24 @@ impl TestApp {
         app
     }
 
+    /// The same, whose requests act for that account.
+    pub async fn spawn_for(account: &str, database: &Database) -> Self {
+        let settings = settings(database.url(), &[]);
+        let mut service = Service::new(&settings).expect("the service is built");
+        service.api.account = account.parse().expect("an account");
+        let app = Self::serve(database, settings, service);
+        app.ready().await;
+        app
+    }
+
     /// Starts a service on a database of that address.
     pub fn start(database: &Database, url: &str, variables: &[(&str, &str)]) -> Self {
         let settings = settings(url, variables);
         let service = Service::new(&settings).expect("the service is built");
+        Self::serve(database, settings, service)
+    }
+
+    fn serve(database: &Database, settings: Settings, service: Service) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let (ledger, store) = (Arc::clone(&service.ledger), service.store.clone());

@@ -8,6 +8,7 @@
 )]
 
 mod accepted;
+mod accounts;
 mod answer;
 mod app;
 mod bad_input;
@@ -155,6 +156,10 @@ payonce_testing::promises! {
         eight_workers_at_two_instances_call_once_for_each_transaction,
         nothing_is_held_while_transactions_are_worked_on,
         what_fails_at_every_attempt_is_kept_for_an_operator,
+    }
+    accounts {
+        another_accounts_key_is_another_key,
+        what_is_another_accounts_is_not_there,
     }
     accepted {
         an_accepted_payment_is_pending_and_nobody_has_paid_it,
