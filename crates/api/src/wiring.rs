@@ -384,6 +384,7 @@ fn simulated_gateway(settings: &GatewaySettings, ledger: &Arc<Ledger>) -> Arc<dy
         failure_rate: settings.simulated.failure_rate,
         decline_rate: settings.simulated.decline_rate,
         latency: settings.simulated.latency(),
+        mode: settings.simulated.mode,
         seed: settings.simulated.seed,
     };
     Arc::new(SimulatedGateway::new(simulation, ledger.clone()))

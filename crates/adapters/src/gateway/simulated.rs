@@ -11,8 +11,10 @@ use payonce_domain::gateway::{
 };
 use payonce_domain::payment::{PaymentId, PaymentRequest};
 use payonce_domain::ports::{
-    ChargeContents, ChargeLedger, LedgerCharge, LedgerEntry, PaymentGateway,
+    ChargeContents, ChargeLedger, Entered, LedgerCharge, LedgerEntry, PaymentGateway,
+    RepositoryError,
 };
+use payonce_domain::use_cases::fake_gateway::{FakeGatewayMode, SLOW};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -27,6 +29,8 @@ pub struct SimulationSettings {
     pub decline_rate: f64,
     /// How long a send takes.
     pub latency: RangeInclusive<Duration>,
+    /// What happens to every charge, instead of failures by chance.
+    pub mode: Option<FakeGatewayMode>,
     /// Makes a run repeatable.
     pub seed: Option<u64>,
 }
@@ -59,7 +63,8 @@ impl SimulatedGateway {
 
     /// What becomes of a charge, should its key be new.
     fn decide(&self, key: GatewayKey, request: ChargeRequest) -> LedgerCharge {
-        let is_declined = self.draw(|chance| chance.random_bool(self.settings.decline_rate));
+        let is_declined = self.settings.mode == Some(FakeGatewayMode::Decline)
+            || self.draw(|chance| chance.random_bool(self.settings.decline_rate));
         LedgerCharge {
             id: format!("ch_{}", key.0.simple()),
             contents: ChargeContents {
@@ -92,14 +97,22 @@ impl PaymentGateway for SimulatedGateway {
     }
 
     async fn charge(&self, key: GatewayKey, request: &[u8]) -> ChargeOutcome {
+        if self.settings.mode == Some(FakeGatewayMode::NotExecuted429) {
+            let (reason, retry_after) = ("429".to_owned(), Some(Duration::from_secs(1)));
+            return ChargeOutcome::NotExecuted { reason, retry_after };
+        }
         self.pass_time().await;
-        if self.draw(|chance| chance.random_bool(self.settings.failure_rate)) {
-            return ChargeOutcome::Unknown { reason: "500 from the gateway".to_owned() };
+        if self.fails_before() {
+            return unknown("500 from the gateway");
         }
         let Some(request) = ChargeRequest::read(request) else {
-            return ChargeOutcome::Unknown { reason: "the request is unreadable".to_owned() };
+            return unknown("the request is unreadable");
         };
-        match self.ledger.execute(key, &self.decide(key, request)).await {
+        let executed = self.execute(key, self.decide(key, request)).await;
+        if let Some(disturbed) = self.disturbed().await {
+            return disturbed;
+        }
+        match executed {
             Ok(entered) => match entered.entry {
                 LedgerEntry::Charge(charge) => match ended(charge) {
                     Ok(charge) => ChargeOutcome::Approved(charge),
@@ -135,6 +148,51 @@ impl PaymentGateway for SimulatedGateway {
             Err(error) => VoidOutcome::Nothing { reason: error.to_string() },
         }
     }
+}
+
+impl SimulatedGateway {
+    fn fails_before(&self) -> bool {
+        match self.settings.mode {
+            Some(mode) => mode == FakeGatewayMode::FailBefore,
+            None => self.draw(|chance| chance.random_bool(self.settings.failure_rate)),
+        }
+    }
+
+    async fn execute(
+        &self,
+        key: GatewayKey,
+        charge: LedgerCharge,
+    ) -> Result<Entered, RepositoryError> {
+        if self.settings.mode != Some(FakeGatewayMode::Slow) {
+            return self.ledger.execute(key, &charge).await;
+        }
+        // It is charged all the same when its caller gives up.
+        let ledger = Arc::clone(&self.ledger);
+        let late = tokio::spawn(async move {
+            tokio::time::sleep(SLOW).await;
+            ledger.execute(key, &charge).await
+        });
+        late.await.map_err(|stopped| RepositoryError::Unavailable(stopped.into()))?
+    }
+
+    /// What the mode makes of the answer to a charge that was executed.
+    async fn disturbed(&self) -> Option<ChargeOutcome> {
+        match self.settings.mode? {
+            FakeGatewayMode::ChargeThenTimeout => std::future::pending().await,
+            FakeGatewayMode::ChargeThenReset => Some(unknown("the connection was reset")),
+            FakeGatewayMode::ErrorAfterCharge => Some(unknown("500 from the gateway")),
+            FakeGatewayMode::Malformed => Some(unknown("the answer is unreadable")),
+            FakeGatewayMode::WrongAmount => Some(unknown("the answer names another amount")),
+            FakeGatewayMode::FailBefore
+            | FakeGatewayMode::Slow
+            | FakeGatewayMode::Decline
+            | FakeGatewayMode::NotExecuted429 => None,
+        }
+    }
+}
+
+fn unknown(reason: &str) -> ChargeOutcome {
+    ChargeOutcome::Unknown { reason: reason.to_owned() }
 }
 
 /// What became of a charge that was executed.

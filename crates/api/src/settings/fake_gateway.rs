@@ -62,7 +62,10 @@ impl FakeGatewaySettings {
     }
 }
 
-fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<FakeGatewayMode>, D::Error> {
+/// Reads the name of a mode.
+pub(super) fn mode<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<FakeGatewayMode>, D::Error> {
     let name = Option::<String>::deserialize(deserializer)?;
     name.map(|name| name.parse().map_err(serde::de::Error::custom)).transpose()
 }

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use payonce_domain::retry::RetryPolicy;
+use payonce_domain::use_cases::fake_gateway::FakeGatewayMode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -67,6 +68,9 @@ pub struct SimulatedGatewaySettings {
     /// The longest time for a call.
     #[serde(with = "humantime_serde")]
     pub latency_max: Duration,
+    /// What happens to every charge, instead of failures by chance.
+    #[serde(default, deserialize_with = "super::fake_gateway::mode")]
+    pub mode: Option<FakeGatewayMode>,
     /// Makes a run repeatable.
     pub seed: Option<u64>,
 }

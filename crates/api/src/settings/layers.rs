@@ -197,6 +197,7 @@ mod tests {
             ("PAYONCE__GATEWAY__KIND", "http", "gateway.http.base_url"),
             ("PAYONCE__GATEWAY__HTTP__BASE_URL", "ftp://host", "gateway.http.base_url"),
             ("PAYONCE__GATEWAY__HTTP__TOKEN", "two words", "gateway.http.token"),
+            ("PAYONCE__GATEWAY__SIMULATED__MODE", "chaos", "gateway.simulated.mode"),
             ("PAYONCE__FAKE_GATEWAY__MODE", "chaos", "fake_gateway.mode"),
             ("PAYONCE__FAKE_GATEWAY__LATENCY_MIN", "3s", "fake_gateway.latency_min"),
             ("PAYONCE__FAKE_GATEWAY__FAILURE_RATE", "-0.1", "fake_gateway.failure_rate"),

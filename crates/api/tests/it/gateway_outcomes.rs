@@ -182,3 +182,26 @@ pub async fn an_unknown_outcome_is_pending_and_never_final(database: Arc<Databas
     assert_eq!(app.payments().await.len(), 1);
     assert_eq!(app.charges(), 0);
 }
+
+pub async fn each_way_of_breaking_ends_in_what_the_books_show(database: Arc<Database>) {
+    const SOON: [(&str, &str); 2] =
+        [("PAYONCE__GATEWAY__ATTEMPT_TIMEOUT", "100ms"), ("PAYONCE__IDEMPOTENCY__LEASE", "12s")];
+    for (mode, status, charges) in [
+        ("fail_before", 502, 0),
+        ("charge_then_timeout", 201, 1),
+        ("charge_then_reset", 201, 1),
+        ("error_after_charge", 201, 1),
+        ("malformed", 201, 1),
+        ("wrong_amount", 201, 1),
+        ("not_executed_429", 502, 0),
+        ("decline", 402, 0),
+        // It voids what it cannot find, and the late charge meets a burnt key.
+        ("slow", 502, 0),
+    ] {
+        let mode_set = [("PAYONCE__GATEWAY__SIMULATED__MODE", mode)];
+        let app = TestApp::spawn(&database, &[SOON.as_slice(), &mode_set].concat()).await;
+        let ended = app.pay(mode, BODY).await;
+        assert_eq!((ended.status, app.charges()), (status, charges), "{mode}: {ended:?}");
+        assert_eq!(app.pay(mode, BODY).await.is_replay(true).text(), ended.text(), "{mode}");
+    }
+}

@@ -130,6 +130,7 @@ payonce_testing::promises! {
         a_failure_is_stored_and_replayed_and_its_key_is_burnt,
         replays_need_no_gateway,
         a_failed_payment_is_tried_anew_under_another_key,
+        each_way_of_breaking_ends_in_what_the_books_show,
         an_unreliable_gateway_charges_what_is_completed_and_nothing_else,
         an_unknown_outcome_is_pending_and_never_final,
     }

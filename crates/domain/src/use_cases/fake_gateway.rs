@@ -19,8 +19,8 @@ use crate::ports::{
 
 pub use mode::{FakeGatewayMode, UnknownMode};
 
-/// Longer than any caller is patient.
-const SLOW: Duration = Duration::from_secs(5);
+/// How long a slow charge takes: longer than any caller is patient.
+pub const SLOW: Duration = Duration::from_secs(5);
 const DECLINE_CODE: &str = "card_declined";
 
 /// How the gateway behaves.
