@@ -200,6 +200,7 @@ payonce_testing::promises! {
     }
     metrics {
         metrics_are_explained_and_begin_at_zero,
+        announced_transactions_are_counted_by_what_became_of_them,
         a_request_is_counted_by_what_became_of_it,
         a_duplicate_shows_while_it_waits_and_when_it_gives_up,
         a_failing_gateway_shows_in_retries_and_failed_requests,

@@ -239,3 +239,21 @@ pub async fn a_request_whose_client_is_gone_is_counted(database: Arc<Database>) 
     assert_eq!(shown.sum("payonce_http_requests_in_flight", &[]), 1.0, "the one that asks");
     app.until_key_is("k", "completed").await;
 }
+
+pub async fn announced_transactions_are_counted_by_what_became_of_them(database: Arc<Database>) {
+    let at_once = [("PAYONCE__TRANSACTIONS__PROCESSING_DELAY", "0s")];
+    let app = TestApp::spawn(&database, &at_once).await;
+    let body = crate::webhooks::BODY;
+    for body in [body.to_owned(), body.to_owned(), body.to_owned(), body.replace("1500", "7")] {
+        Answer::to(crate::webhooks::webhook(&app, body)).await.is(202);
+    }
+    Answer::to(crate::webhooks::webhook(&app, "{}")).await.is(422);
+    let queue = ("queue", "transactions");
+    let shown = until(&app, "payonce_queue_depth", &[queue], 1.0).await;
+    for (outcome, value) in [("new", 1.0), ("duplicate", 2.0), ("conflict", 1.0)] {
+        let counted = shown.sum("payonce_transactions_ingested_total", &[("outcome", outcome)]);
+        assert_eq!(counted, value, "{outcome}");
+    }
+    let processed = shown.sum("payonce_transactions_processed_total", &[]);
+    assert_eq!(processed, 0.0, "nobody works on it");
+}

@@ -37,6 +37,8 @@ async fn two_instances_process_each_transaction_once() {
         let taken_once = "SELECT count(*) FROM transactions WHERE fence = 1 AND attempts = 1";
         assert_eq!(scene.database.number(taken_once), 280);
         assert_eq!(one.status("t0").await, "PROCESSED");
+        let counted = async || one.processed().await + other.processed().await == 280.0;
+        eventually("both together have counted each once", counted).await;
     }
 }
 

@@ -4,10 +4,10 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use payonce_adapters::tls;
 use payonce_api::settings::Layers;
-use payonce_api::wiring::Store;
+use payonce_api::wiring::{Store, choose_cryptography};
 use payonce_testing::TestDatabase;
+use payonce_testing::metrics::Shown;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ pub struct Scene {
 impl Scene {
     /// Migrates the database and puts the referee in.
     pub fn set(database: TestDatabase) -> Self {
-        tls::choose_cryptography();
+        choose_cryptography();
         let scene = Self { database };
         let migrated = scene.run(&["migrate", "up"]);
         assert!(migrated.status.success(), "{migrated:?}");
@@ -147,6 +147,13 @@ impl Instance {
         let body = shown.expect("it answers").bytes().await.expect("it is whole");
         let body: Value = serde_json::from_slice(&body).expect("it is JSON");
         body["status"].as_str().expect("it has a status").to_owned()
+    }
+
+    /// How many transactions it has processed itself, as its metrics tell.
+    pub async fn processed(&self) -> f64 {
+        let shown = self.client.get(format!("{}/metrics", self.url)).send().await;
+        let text = shown.expect("it answers").text().await.expect("it is whole");
+        Shown::parse(&text).sum("payonce_transactions_processed_total", &[("outcome", "processed")])
     }
 
     /// Sends it a signal.
