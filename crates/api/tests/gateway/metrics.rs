@@ -27,7 +27,7 @@ async fn the_circuit_shows_which_state_it_is_in() {
     };
     eventually("the circuit is open", is_open).await;
     assert_eq!(circuit(("state", "closed")).await, 0.0);
-    let refused = [("call", "charge"), ("outcome", "not_executed"), ("gateway", "http")];
+    let refused = [("call", "charge"), ("outcome", "unreachable"), ("gateway", "http")];
     let calls = "payonce_gateway_call_duration_seconds_count";
     assert!(shown(&payer).await.sum(calls, &refused) >= 1.0);
     assert!(payer.stop().await);

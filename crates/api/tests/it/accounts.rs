@@ -34,8 +34,9 @@ pub async fn another_accounts_key_is_another_key(database: Arc<Database>) {
     }
     let path = "/api/payment/v1/payments";
     for (app, payload) in [(&one, "first"), (&other, "second")] {
-        let stored = post(app, path, &json!({"idempotency_id": "i", "request_data": payload}));
-        assert_eq!(stored.await.is(201).json()["data"]["response_data"], payload);
+        let body = json!({"idempotency_id": "i", "request_data": payload});
+        let stored = post(app, path, &body).await;
+        assert_eq!(stored.is(201).json()["data"]["response_data"], payload);
     }
 }
 

@@ -148,7 +148,7 @@ pub async fn a_failing_gateway_shows_in_retries_and_failed_requests(database: Ar
     assert_eq!(failing.sum("payment_requests_failed", &[]), 2.0);
     assert_eq!(failing.sum(REQUESTS, &[("status", "5xx"), ("outcome", "gateway_error")]), 1.0);
     for (call, outcome, times) in
-        [("charge", "unknown", 3.0), ("look_up", "nothing", 1.0), ("void", "voided", 1.0)]
+        [("charge", "unknown", 3.0), ("look_up", "unseen", 1.0), ("void", "voided", 1.0)]
     {
         let labels = [("call", call), ("outcome", outcome)];
         assert_eq!(failing.sum(CALLS, &labels), times, "{labels:?}");
