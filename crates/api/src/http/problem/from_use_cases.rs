@@ -65,3 +65,28 @@ impl From<RepositoryError> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::ResponseError;
+    use actix_web::http::header::RETRY_AFTER;
+
+    #[test]
+    fn whatever_passes_by_itself_tells_when_to_come_again() {
+        let away = || RepositoryError::Unavailable("away".into());
+        let problems: [Problem; 6] = [
+            CreatePaymentError::UnknownFingerprintVersion.into(),
+            CreatePaymentError::GatewayUnavailable.into(),
+            CreatePaymentError::Store(away()).into(),
+            StoreOpaqueError::UnknownFingerprintVersion.into(),
+            StoreOpaqueError::Store(away()).into(),
+            away().into(),
+        ];
+        for problem in problems {
+            let answer = problem.error_response();
+            assert_eq!(answer.status(), 503, "{problem}");
+            assert!(answer.headers().contains_key(RETRY_AFTER), "{problem}");
+        }
+    }
+}
