@@ -52,8 +52,8 @@ fn limiter(request: &ServiceRequest) -> Option<Arc<dyn RateLimiter>> {
     (!is_exempt(request.path())).then_some(limiter)
 }
 
-/// Probes, documents, what answers for another service, and what others must be able to deliver.
-fn is_exempt(path: &str) -> bool {
+/// Whether a path is never counted: probes, documents, what answers for another service, and what others must be able to deliver.
+pub fn is_exempt(path: &str) -> bool {
     match path.trim_end_matches('/') {
         "" | "/healthz" | "/readyz" | "/metrics" | "/docs" | "/openapi.json" => true,
         path => ["/docs/", "/v1/webhooks/", "/fake-gateway/"].iter().any(|it| path.starts_with(it)),

@@ -211,6 +211,7 @@ payonce_testing::promises! {
     }
     openapi {
         the_document_is_served_as_it_describes_itself,
+        whoever_asks_too_often_is_told_so_as_the_document_says,
         the_page_needs_nothing_but_the_service,
         a_text_has_as_many_characters_as_the_document_says,
     }

@@ -8,9 +8,11 @@ use actix_web::test::{TestRequest, call_and_read_body_json, init_service};
 use actix_web::{App, HttpResponse, web};
 use payonce_api::http::{Document, routes};
 use payonce_api::wiring::Service;
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::app::{Database, TestApp, settings};
+use crate::answer::Answer;
+use crate::app::{Database, TestApp, eventually, settings};
 
 /// A method of a path.
 type Route = (String, String);
@@ -79,6 +81,42 @@ pub async fn the_document_is_served_as_it_describes_itself(database: Arc<Databas
     for path in ["/openapi.json", "/openapi.json/"] {
         assert_eq!(app.get(path).await.is(200).body, document.body, "{path}");
     }
+}
+
+pub async fn whoever_asks_too_often_is_told_so_as_the_document_says(database: Arc<Database>) {
+    let one_at_a_time =
+        [("PAYONCE__RATE_LIMIT__PER_SECOND", "1"), ("PAYONCE__RATE_LIMIT__BURST", "1")];
+    let app = TestApp::spawn(&database, &one_at_a_time).await;
+    let document = app.get("/openapi.json").await.json();
+    let (mut counted, mut others) = (0, 0);
+    for (path, method) in described(true) {
+        let operation = &document["paths"][&path][method.to_lowercase()];
+        let spelled = path.replace(['{', '}'], "");
+        let method: Method = method.parse().expect("a method");
+        let ask = async || Answer::to(app.request(method.clone(), &spelled)).await;
+        let contents = &operation["responses"]["429"]["content"];
+        let limited = contents.as_object().and_then(|contents| contents.iter().next());
+        let limited = limited.map(|(media, content)| (media, &content["examples"]["rate_limited"]));
+        let Some((media_type, Value::Object(example))) = limited else {
+            app.get("/v1/payments").await;
+            assert_ne!(ask().await.status, 429, "{method} {path}");
+            others += 1;
+            continue;
+        };
+        let refused = eventually("it is refused", async || {
+            let answer = ask().await;
+            (answer.status == 429).then_some(answer)
+        })
+        .await;
+        assert_eq!(refused.header("Content-Type"), Some(media_type.as_str()), "{method} {path}");
+        let mut expected = example["value"].clone();
+        if let Some(id) = expected.get_mut("request_id") {
+            *id = json!(refused.header("X-Request-Id"));
+        }
+        assert_eq!(refused.json(), expected, "{method} {path}");
+        counted += 1;
+    }
+    assert!(counted >= 11 && others >= 11, "{counted} and {others}");
 }
 
 pub async fn the_page_needs_nothing_but_the_service(database: Arc<Database>) {

@@ -9,13 +9,12 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder};
 
 use super::charge_body::ChargeBody;
-use super::document::{IN_FLIGHT, KEY, KEY_RULE, TAG, example, with_errors};
+use super::document::{KEY, KEY_RULE, TAG, example, with_errors_of_a_charge};
 use super::refusal::Refusal;
 use super::view::{ChargeView, error, in_flight, too_many_requests};
 use super::{charge_body, delivery, key, mode, unavailable};
 use crate::api::Api;
 use crate::http::gate::Readiness;
-use crate::http::openapi::headers::RETRY_AFTER;
 use crate::http::openapi::{Endpoint, parameters, values};
 
 /// Executes a charge, or repeats what became of it.
@@ -106,20 +105,8 @@ pub fn document() -> Endpoint {
         .body::<ChargeBody>(&[("charge", body)])
         .answer::<ChargeView<'_>>(201, "Executed now.", &[], example("approved"))
         .answer::<ChargeView<'_>>(200, "Executed earlier.", &[], example("approved"));
-    with_errors(
-        endpoint,
-        &[
-            (400, "invalid_request", "The request did nothing: it breaks a rule.", &[]),
-            (408, "body_timeout", "The body did not arrive in time.", &[]),
-            IN_FLIGHT,
-            (410, "key_voided", "The key is burnt.", &[]),
-            (413, "body_too_large", "The body is too large.", &[]),
-            (415, "unsupported_media_type", "The body is not JSON.", &[]),
-            (422, "key_reused", "The key is known with other contents.", &[]),
-            (429, "too_many_requests", "The key was not looked at.", &[RETRY_AFTER]),
-            (500, "internal_error", "The charge may have been executed, or not.", &[]),
-        ],
-    )
+    let not_json = (415, "unsupported_media_type", "The body is not JSON.", &[][..]);
+    with_errors_of_a_charge(endpoint, &[not_json])
 }
 
 fn key_header() -> Parameter {

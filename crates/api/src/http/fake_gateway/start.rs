@@ -6,16 +6,23 @@ use payonce_domain::money::{Currency, Money};
 use payonce_domain::ports::ChargeContents;
 use payonce_domain::use_cases::fake_gateway::{ChargeCommand, ChargeReply, FakeGateway};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::document::{TAG, with_errors_of_a_charge};
 use super::refusal::Refusal;
 use super::{charge, delivery, mode, unavailable};
 use crate::api::Api;
 use crate::http::gate::Readiness;
+use crate::http::openapi::{Endpoint, parameters};
 
-#[derive(Serialize)]
+/// A charge that was executed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = StartedCharge)]
 struct Started<'a> {
+    /// The charge's id.
     payment_id: &'a str,
 }
 
@@ -93,4 +100,22 @@ fn amount(body: &[u8], currency: Currency) -> String {
     let amount = named.amount.map(|amount| amount.get().trim_matches('"'));
     let money = amount.and_then(|amount| Money::parse(amount, currency).ok());
     money.map_or_else(|| "0".to_owned(), |money| money.to_string())
+}
+
+/// How the document describes it.
+pub fn document() -> Endpoint {
+    let key = "With one, a repeat charges nothing and gets the same answer; in any form. Without \
+               one, every request is another charge.";
+    let body = "Anything, of any type. An amount is taken from an object's `amount`.";
+    let started = json!({"payment_id": "ch_3f902a6c28a5826e89c54f03627f06a5"});
+    let path = "/fake-gateway/start";
+    let endpoint = Endpoint::post(path, "startCharge", "Charges, as unreliably as it is told to")
+        .tag(TAG)
+        .description("Takes its time, and fails by chance as it is configured or as the mode says.")
+        .parameter(parameters::header("Idempotency-Key", key))
+        .parameter(mode::header())
+        .any_body(body, json!({"order_id": "ORD123", "amount": 100.0}))
+        .answer::<Started<'_>>(200, "Charged, now or earlier.", &[], started);
+    let declined = (402, "card_declined", "Declined; no money moved.", &[][..]);
+    with_errors_of_a_charge(endpoint, &[declined])
 }

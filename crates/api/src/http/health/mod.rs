@@ -21,5 +21,5 @@ struct Health {
 
 /// How the document describes these paths.
 pub fn documents() -> Vec<Endpoint> {
-    vec![live::document(), ready::document()]
+    vec![overview::document(), live::document(), ready::document()]
 }

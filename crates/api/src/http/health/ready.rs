@@ -8,22 +8,30 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::timeout;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::ObjectBuilder;
 
 use crate::api::Api;
 use crate::http::gate::Readiness;
-use crate::http::openapi::Endpoint;
+use crate::http::openapi::{Endpoint, values};
 use crate::http::problem::{Code, Problem};
 
 const READY: &str = "ready";
+const AVAILABLE: &str = "available";
+const UNAVAILABLE: &str = "unavailable";
 
 /// What a service that takes requests says of itself.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Readiness)]
 struct ReadyView {
     status: &'static str,
-    /// Whether Redis answers, where one is configured: `available` or `unavailable`.
+    /// Whether Redis answers, where one is configured; the service runs without it too.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = redis_states, required = false)]
     redis: Option<&'static str>,
+}
+
+fn redis_states() -> ObjectBuilder {
+    values::names([AVAILABLE, UNAVAILABLE])
 }
 
 /// The longest time for the database to answer.
@@ -53,8 +61,8 @@ pub async fn ready(
 
 fn view(api: &Api) -> ReadyView {
     let redis = api.redis_is_up.as_ref().map(|is_up| match *is_up.borrow() {
-        true => "available",
-        false => "unavailable",
+        true => AVAILABLE,
+        false => UNAVAILABLE,
     });
     ReadyView { status: READY, redis }
 }
@@ -65,6 +73,6 @@ pub fn document() -> Endpoint {
     Endpoint::get("/readyz", "getReadiness", "The service takes requests")
         .tag("Health")
         .description(description)
-        .answer::<ReadyView>(200, "It does.", &[], json!({"status": READY}))
+        .answer::<ReadyView>(200, "It does.", &[], json!({"status": READY, "redis": AVAILABLE}))
         .problems(&Code::WHILE_NOT_READY)
 }

@@ -2,12 +2,15 @@
 //! engine serves any operation.
 
 mod body;
+mod document;
 mod post;
 
 use actix_web::middleware::from_fn;
 use actix_web::web;
 
 use super::{deadline, resource};
+
+pub use document::documents;
 
 /// The path of the format.
 pub fn routes(config: &mut web::ServiceConfig) {

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use payonce_domain::idempotency::{KeySpace, RecordId};
 use payonce_domain::use_cases::StoreOpaqueCommand;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::body;
 use crate::api::Api;
@@ -12,14 +13,16 @@ use crate::http::answers::json_answer;
 use crate::http::problem::Problem;
 use crate::http::settled_answer;
 
-#[derive(Serialize)]
-struct Stored<'a> {
-    data: Data<'a>,
+/// What was stored.
+#[derive(Serialize, ToSchema)]
+pub struct Stored<'a> {
+    data: StoredData<'a>,
     message: &'static str,
 }
 
-#[derive(Serialize)]
-struct Data<'a> {
+#[derive(Serialize, ToSchema)]
+struct StoredData<'a> {
+    /// What was sent.
     response_data: &'a str,
 }
 
@@ -32,7 +35,7 @@ pub async fn store(
 ) -> Result<HttpResponse, Problem> {
     let body = api.body_limits.read_json(&request, payload).await?;
     let (key, payload) = body::parse(&body)?;
-    let data = Data { response_data: &payload };
+    let data = StoredData { response_data: &payload };
     let command = StoreOpaqueCommand {
         record: RecordId { account: scope.account, space: KeySpace::Key, key },
         request_id: scope.request_id,

@@ -12,7 +12,7 @@ pub struct Answer {
     pub status: u16,
     /// When it comes.
     pub description: String,
-    /// The headers that it has beside those of every answer.
+    /// The headers that it has beside those of every answer of its endpoint.
     pub headers: Vec<AnswerHeader>,
     /// The type of its body.
     pub media_type: &'static str,
@@ -20,8 +20,11 @@ pub struct Answer {
     pub content: Content,
 }
 
-/// Gathers answers by status, with the headers that they refer to.
-pub fn gather(answers: Vec<Answer>) -> (Responses, BTreeMap<String, RefOr<Header>>) {
+/// Gathers answers by status, with the headers that they refer to and those that each of them has.
+pub fn gather(
+    answers: Vec<Answer>,
+    everywhere: &[AnswerHeader],
+) -> (Responses, BTreeMap<String, RefOr<Header>>) {
     let mut by_status = BTreeMap::<u16, Vec<Answer>>::new();
     for answer in answers {
         by_status.entry(answer.status).or_default().push(answer);
@@ -32,10 +35,8 @@ pub fn gather(answers: Vec<Answer>) -> (Responses, BTreeMap<String, RefOr<Header
         let descriptions: Vec<_> =
             answers.iter().map(|answer| answer.description.as_str()).collect();
         let mut response = Response::new(descriptions.join(" "));
-        let headers: Vec<_> = answers
-            .iter()
-            .map(|answer| [&[headers::REQUEST_ID], answer.headers.as_slice()].concat())
-            .collect();
+        let headers: Vec<_> =
+            answers.iter().map(|answer| [everywhere, &answer.headers].concat()).collect();
         for header in headers::shared(&headers) {
             response.headers.insert(header.name.to_owned(), RefOr::Ref(header.reference()));
             used.insert(header.component(), header.described().into());

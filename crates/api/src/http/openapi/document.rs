@@ -4,7 +4,10 @@ use actix_web::web::Bytes;
 use utoipa::openapi::{Components, Info, License, OpenApi, Paths, Server};
 
 use super::{Endpoint, parameters};
-use crate::http::{docs, fake_gateway, health, idempotency_keys, payments};
+use crate::http::{
+    docs, fake_gateway, health, idempotency_keys, metrics, opaque, orders, pay, payments,
+    transactions, webhooks,
+};
 
 /// What holds for every route.
 const INTRODUCTION: &str = include_str!("introduction.md");
@@ -19,7 +22,13 @@ impl Document {
         let mut all = vec![
             payments::documents(),
             idempotency_keys::documents(),
+            opaque::documents(),
+            pay::documents(),
+            orders::documents(),
+            webhooks::documents(),
+            transactions::documents(),
             health::documents(),
+            metrics::documents(),
             super::documents(),
             docs::documents(),
         ];

@@ -5,14 +5,15 @@ use utoipa::ToSchema;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::{Operation, Parameter};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::Components;
+use utoipa::openapi::schema::{Components, SchemaType};
 use utoipa::openapi::{
     Content, ContentBuilder, HttpMethod, ObjectBuilder, PathItem, Ref, RefOr, Required, Schema,
 };
 
 use super::answer::{self, Answer};
-use super::headers::AnswerHeader;
-use crate::http::problem::{Code, Shape, problem_answers};
+use super::headers::{AnswerHeader, RATE_LIMIT, RATE_LIMIT_POLICY, REQUEST_ID};
+use crate::http::problem::{Code, Problem, ProblemAnswer, Shape, problem_answers};
+use crate::http::rate_limit;
 
 /// What a client may send to one method of one path, and everything that may come back.
 pub struct Endpoint {
@@ -21,7 +22,7 @@ pub struct Endpoint {
     operation: Operation,
     shape: Shape,
     answers: Vec<Answer>,
-    problems: Vec<(Code, Vec<AnswerHeader>)>,
+    problems: Vec<ProblemAnswer>,
     schemas: Vec<(String, RefOr<Schema>)>,
 }
 
@@ -82,6 +83,18 @@ impl Endpoint {
         self
     }
 
+    /// A body that may be anything, or left out.
+    #[must_use]
+    pub fn any_body(mut self, description: &str, example: Value) -> Self {
+        let anything = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
+        let mut content = Content::new(Some(anything));
+        content.example = Some(example);
+        let body = RequestBodyBuilder::new().content(mime::APPLICATION_JSON.as_ref(), content);
+        let body = body.description(Some(description)).required(Some(Required::False)).build();
+        self.operation.request_body = Some(RefOr::T(body));
+        self
+    }
+
     /// An answer in JSON.
     #[must_use]
     pub fn answer<T: ToSchema>(
@@ -123,18 +136,31 @@ impl Endpoint {
     /// The errors that may come back with these headers.
     #[must_use]
     pub fn problems_with(mut self, headers: &[AnswerHeader], codes: &[Code]) -> Self {
-        self.problems.extend(codes.iter().map(|code| (*code, headers.to_vec())));
+        self.problems.extend(codes.iter().map(|code| ProblemAnswer::of(*code, headers)));
+        self
+    }
+
+    /// An error that may come back with these headers, as only this route answers it.
+    #[must_use]
+    pub fn problem(mut self, headers: &[AnswerHeader], sample: Problem) -> Self {
+        self.problems.push(ProblemAnswer::new(sample, headers));
         self
     }
 
     /// The path, and what stands under it.
     pub fn finish(mut self) -> (&'static str, PathItem, Components) {
+        let mut everywhere = vec![REQUEST_ID];
+        if !rate_limit::is_exempt(self.path) {
+            let fields = [RATE_LIMIT, RATE_LIMIT_POLICY];
+            everywhere.extend(fields.map(AnswerHeader::sometimes));
+            self.problems.push(ProblemAnswer::of(Code::RateLimited, &fields));
+        }
         let (problems, schemas) = problem_answers(self.shape, &self.problems);
         self.answers.extend(problems);
         self.schemas.extend(schemas);
         let request_id = Ref::new("#/components/parameters/X-Request-Id");
         self.operation.parameters.get_or_insert_default().push(RefOr::Ref(request_id));
-        let (responses, headers) = answer::gather(self.answers);
+        let (responses, headers) = answer::gather(self.answers, &everywhere);
         self.operation.responses = responses;
         let mut components = Components::new();
         components.schemas.extend(self.schemas);

@@ -29,6 +29,13 @@ pub fn prefer() -> Parameter {
     header("Prefer", description)
 }
 
+/// `Prefer`, where all that counts is how long to wait.
+pub fn prefer_wait() -> Parameter {
+    let description = "`wait=N`: how many seconds a duplicate of a request that still runs waits \
+                       for its answer. What is not understood is ignored (RFC 7240).";
+    header("Prefer", description)
+}
+
 /// `X-Request-Id`.
 pub fn request_id() -> Parameter {
     let description = "The client's own id of this request: 1 to 128 letters, digits, dots, \
@@ -50,6 +57,11 @@ pub fn query(name: &str, description: &str, schema: ObjectBuilder) -> Parameter 
 pub fn path(name: &str, description: &str, schema: ObjectBuilder) -> Parameter {
     let parameter = parameter(ParameterIn::Path, name, description, schema);
     ParameterBuilder::from(parameter).required(Required::True).build()
+}
+
+/// The same with a value that is known.
+pub fn example(parameter: Parameter, value: &str) -> Parameter {
+    ParameterBuilder::from(parameter).example(Some(json!(value))).build()
 }
 
 fn parameter(

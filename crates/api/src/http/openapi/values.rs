@@ -1,6 +1,8 @@
 //! The kinds of values that travel, as the document describes them.
 
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::schema::{
+    AnyOfBuilder, KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type,
+};
 
 /// No control characters, as [`payonce_domain::text::Text`] has it.
 const PRINTABLE: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
@@ -54,6 +56,19 @@ pub fn optional_time() -> ObjectBuilder {
 /// An amount as it is shown: with the currency's number of decimals.
 pub fn amount() -> ObjectBuilder {
     string().pattern(Some(r"^[0-9]+(\.[0-9]+)?$"))
+}
+
+/// An amount as it is asked for: a number or its text.
+pub fn asked_amount() -> AnyOfBuilder {
+    // A number as JSON spells it, with a digit that is not zero.
+    let positive = r"^(?=[0.]*[1-9])(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$";
+    let text = string().pattern(Some(positive));
+    AnyOfBuilder::new().item(positive_number()).item(text)
+}
+
+/// A number greater than zero.
+pub fn positive_number() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Number).exclusive_minimum(Some(0))
 }
 
 /// An ISO 4217 code.

@@ -2,15 +2,22 @@
 
 mod answer;
 mod body;
+mod document;
 mod get;
 mod start;
 
 use actix_web::middleware::from_fn;
 use actix_web::web;
 
+use super::openapi::Endpoint;
 use super::{deadline, resource};
 
 pub use answer::final_answer;
+
+/// How the document describes these paths.
+pub fn documents() -> Vec<Endpoint> {
+    vec![document::document(), get::document()]
+}
 
 /// The paths of the format.
 pub fn routes(config: &mut web::ServiceConfig) {

@@ -5,13 +5,16 @@ use std::time::Duration;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpRequest, HttpResponse, web};
 use payonce_domain::idempotency::{KeySpace, RecordId};
-use payonce_domain::payment::Payment;
+use payonce_domain::payment::{Payment, PaymentStatus};
 use payonce_domain::use_cases::{CreatePaymentCommand, CreatePaymentError, CreatePaymentOutcome};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::ObjectBuilder;
 
 use super::body;
 use crate::api::Api;
 use crate::http::RequestScope;
+use crate::http::openapi::values;
 use crate::http::preferences::Preferences;
 use crate::http::problem::{Code, Problem, whole_seconds};
 use crate::http::settled_answer;
@@ -19,10 +22,26 @@ use crate::http::settled_answer;
 /// When a client asks again for what is not final.
 const RETRY: Duration = Duration::from_secs(2);
 
-#[derive(Serialize)]
-struct PendingView {
+/// What is told of an order that was started with another amount.
+pub const OTHER_AMOUNT: &str = "This order was started with another amount, which stands.";
+/// What is told of an order that is being paid.
+pub const IN_USE: &str = "This order is being paid. Repeat the request.";
+/// What is told of a gateway out of reach.
+pub const UNREACHABLE: &str = "Gateway unreachable";
+
+/// An order whose payment is not final.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PendingOrder)]
+pub struct PendingView {
+    #[schema(schema_with = values::uuid)]
     payment_id: String,
+    #[schema(schema_with = statuses)]
     status: &'static str,
+}
+
+fn statuses() -> ObjectBuilder {
+    let pending = [PaymentStatus::Processing, PaymentStatus::NeedsReview];
+    values::names(pending.map(PaymentStatus::as_str))
 }
 
 /// Pays the order, once for ever.
@@ -56,18 +75,14 @@ pub async fn start(
 fn refusal(error: CreatePaymentError) -> Problem {
     match error {
         CreatePaymentError::GatewayUnavailable => unreachable(),
-        CreatePaymentError::KeyReused { .. } => {
-            Problem::from(error).detail("This order was started with another amount, which stands.")
-        }
-        CreatePaymentError::InUse { .. } => {
-            Problem::from(error).detail("This order is being paid. Repeat the request.")
-        }
+        CreatePaymentError::KeyReused { .. } => Problem::from(error).detail(OTHER_AMOUNT),
+        CreatePaymentError::InUse { .. } => Problem::from(error).detail(IN_USE),
         error => error.into(),
     }
 }
 
 fn unreachable() -> Problem {
-    Problem::new(Code::GatewayUnavailable).detail("Gateway unreachable").retry_after(RETRY)
+    Problem::new(Code::GatewayUnavailable).detail(UNREACHABLE).retry_after(RETRY)
 }
 
 fn pending(payment: &Payment) -> HttpResponse {

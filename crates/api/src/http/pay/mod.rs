@@ -3,6 +3,7 @@
 
 mod answer;
 mod body;
+mod document;
 mod post;
 
 use actix_web::middleware::from_fn;
@@ -11,6 +12,7 @@ use actix_web::web;
 use super::{deadline, resource};
 
 pub use answer::final_answer;
+pub use document::documents;
 
 /// The path of the format.
 pub fn routes(config: &mut web::ServiceConfig) {

@@ -15,12 +15,13 @@ use crate::api::Api;
 use crate::http::fields::Fault;
 use crate::http::openapi::parameters::query as parameter;
 use crate::http::openapi::{Endpoint, values};
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::{Code, FieldError, Problem};
 use crate::http::{RequestScope, cursor, query, timestamp};
 
 const PARAMETERS: &[&str] =
     &["limit", "cursor", "status", "reference", "idempotency_key", "created_from", "created_to"];
 const DEFAULT_LIMIT: u32 = 20;
+const LIMIT_RULE: &str = "must be a number from 1 to 100";
 
 /// A page of payments, newest first.
 #[derive(Serialize, ToSchema)]
@@ -68,7 +69,7 @@ pub async fn list(
 fn read_limit(text: String) -> Result<Option<u32>, Fault> {
     match text.parse() {
         Ok(limit @ 1..=100) => Ok(Some(limit)),
-        _ => Err(Fault::new("out_of_range", "must be a number from 1 to 100")),
+        _ => Err(Fault::new("out_of_range", LIMIT_RULE)),
     }
 }
 
@@ -89,6 +90,11 @@ fn read_time(text: String) -> Result<Option<OffsetDateTime>, Fault> {
 /// How the document describes it.
 pub fn document() -> Endpoint {
     let page = json!({"data": [view::example("COMPLETED")], "next_cursor": null});
+    let too_many = FieldError {
+        field: "limit".to_owned(),
+        code: "out_of_range",
+        detail: LIMIT_RULE.to_owned(),
+    };
     let of = parameter;
     let cursor = || values::string().pattern(Some("^[A-Za-z0-9_-]{32}$"));
     Endpoint::get("/v1/payments", "listPayments", "Payments, newest first")
@@ -101,6 +107,6 @@ pub fn document() -> Endpoint {
         .parameter(of("created_from", "Those made then or later.", values::time()))
         .parameter(of("created_to", "Those made before.", values::time()))
         .answer::<Page<'_>>(200, "A page.", &[], page)
-        .problems(&[Code::ValidationFailed])
+        .problem(&[], Problem::invalid_fields(vec![too_many]))
         .problems(&Code::OF_THE_STORE)
 }

@@ -17,7 +17,7 @@ pub use create::create;
 pub use events::events;
 pub use get::get;
 pub use list::list;
-pub use view::payment_json;
+pub use view::{payment_json, status};
 
 /// How the document describes these paths.
 pub fn documents() -> Vec<Endpoint> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::http::openapi::values;
 
@@ -14,7 +14,7 @@ use crate::http::openapi::values;
 pub struct NewPayment {
     /// An exact decimal in major units, with no more decimals than the currency has: `100`,
     /// `100.00` and `"100.00"` are the same. No number is rounded.
-    #[schema(schema_with = amount)]
+    #[schema(schema_with = values::asked_amount)]
     amount: String,
     /// An ISO 4217 code; where it is left out, the operator's default.
     #[schema(schema_with = currency, required = false)]
@@ -31,14 +31,6 @@ pub struct NewPayment {
     /// The client's own pairs.
     #[schema(schema_with = metadata, required = false)]
     metadata: Option<BTreeMap<String, String>>,
-}
-
-fn amount() -> AnyOfBuilder {
-    let number = ObjectBuilder::new().schema_type(Type::Number).exclusive_minimum(Some(0));
-    // A number as JSON spells it, with a digit that is not zero.
-    let positive = r"^(?=[0.]*[1-9])(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$";
-    let text = values::string().pattern(Some(positive));
-    AnyOfBuilder::new().item(number).item(text)
 }
 
 fn currency() -> ObjectBuilder {

@@ -26,16 +26,47 @@ impl Code {
         [Self::MalformedBody, Self::BodyTooLarge, Self::BodyTimeout, Self::UnsupportedMediaType];
 }
 
+/// A problem as an endpoint answers it.
+pub struct ProblemAnswer {
+    sample: Problem,
+    headers: Vec<AnswerHeader>,
+}
+
+impl ProblemAnswer {
+    /// With the headers that it has beside those of every problem.
+    pub fn new(sample: Problem, headers: &[AnswerHeader]) -> Self {
+        Self { sample, headers: headers.to_vec() }
+    }
+
+    /// One of that code, as most routes would answer it.
+    pub fn of(code: Code, headers: &[AnswerHeader]) -> Self {
+        Self::new(sample(code), headers)
+    }
+
+    fn code(&self) -> Code {
+        self.sample.0.code
+    }
+
+    fn all_headers(&self) -> Vec<AnswerHeader> {
+        let mut all = vec![headers::CACHE_CONTROL];
+        if is_passing(self.code()) {
+            all.push(headers::RETRY_AFTER);
+        }
+        all.extend_from_slice(&self.headers);
+        all
+    }
+}
+
 /// One answer for each status of these problems, in the shape of their route; and the schemas
 /// that they refer to.
 pub fn problem_answers(
     shape: Shape,
-    problems: &[(Code, Vec<AnswerHeader>)],
+    problems: &[ProblemAnswer],
 ) -> (Vec<Answer>, Vec<(String, RefOr<Schema>)>) {
     let mut by_status = BTreeMap::<u16, Vec<_>>::new();
-    for (code, headers) in problems {
-        let status = shape.status(&sample(*code)).as_u16();
-        by_status.entry(status).or_default().push((*code, headers));
+    for problem in problems {
+        let status = shape.status(&problem.sample).as_u16();
+        by_status.entry(status).or_default().push(problem);
     }
     let (name, mut schemas) = match shape {
         Shape::Problem { .. } => schemas_of::<Body<'_>>(),
@@ -45,9 +76,10 @@ pub fn problem_answers(
     if by_status.is_empty() {
         schemas.clear();
     }
-    let answer = |(status, problems): (u16, Vec<(Code, &Vec<AnswerHeader>)>)| {
-        let codes: Vec<_> = problems.iter().map(|(code, _)| *code).collect();
-        let headers = problems.iter().map(|(code, headers)| all_headers(*code, headers));
+    let answer = |(status, problems): (u16, Vec<&ProblemAnswer>)| {
+        let codes: Vec<_> = problems.iter().map(|problem| problem.code()).collect();
+        let headers = problems.iter().map(|problem| problem.all_headers());
+        let examples = problems.iter().map(|it| (it.code().as_str(), example(shape, it)));
         let schema = Ref::from_schema_name(&name).into();
         let schema = match shape {
             Shape::Problem { .. } => narrowed(schema, status, &codes),
@@ -60,7 +92,7 @@ pub fn problem_answers(
             media_type: shape.media_type(),
             content: ContentBuilder::new()
                 .schema(Some(schema))
-                .examples_from_iter(codes.iter().map(|code| (code.as_str(), example(shape, *code))))
+                .examples_from_iter(examples)
                 .build(),
         }
     };
@@ -87,29 +119,23 @@ fn describe(codes: &[Code]) -> String {
     lines.collect::<Vec<_>>().join("\n\n")
 }
 
-fn all_headers(code: Code, others: &[AnswerHeader]) -> Vec<AnswerHeader> {
-    let mut all = vec![headers::CACHE_CONTROL];
-    if is_passing(code) {
-        all.push(headers::RETRY_AFTER);
-    }
-    all.extend_from_slice(others);
-    all
-}
-
 /// Whether the answer says when a repeat makes sense.
 fn is_passing(code: Code) -> bool {
-    code == Code::IdempotencyKeyInUse || code.status().as_u16() == 503
+    use Code::{AttemptsFailed, IdempotencyKeyInUse, PaymentPending, RateLimited};
+    matches!(code, AttemptsFailed | IdempotencyKeyInUse | PaymentPending | RateLimited)
+        || code.status().as_u16() == 503
 }
 
 /// The real body of such a problem.
-fn example(shape: Shape, code: Code) -> RefOr<Example> {
+fn example(shape: Shape, problem: &ProblemAnswer) -> RefOr<Example> {
+    let code = problem.code();
     let body = REQUEST.parse::<RequestId>().ok().and_then(|request_id| {
         let body = match shape {
             Shape::Problem { is_keyed } => {
                 let is_final = matches!(code, Code::PaymentDeclined | Code::GatewayError);
-                sample(code).body(&request_id, is_keyed.then_some(is_final))
+                problem.sample.body(&request_id, is_keyed.then_some(is_final))
             }
-            Shape::Error | Shape::Detail => shape.body(&sample(code), &request_id),
+            Shape::Error | Shape::Detail => shape.body(&problem.sample, &request_id),
         };
         serde_json::from_slice(&body).ok()
     });

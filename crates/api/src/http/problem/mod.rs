@@ -21,7 +21,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use code::Code;
-pub use document::problem_answers;
+pub use document::{ProblemAnswer, problem_answers};
 pub use shape::Shape;
 
 /// The media type of every problem.

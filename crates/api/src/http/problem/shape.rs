@@ -38,6 +38,7 @@ pub struct DetailBody<'a> {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = SentenceOrRules)]
 #[serde(untagged)]
 enum Detail<'a> {
     /// What happened and what to do next, for people.
@@ -65,7 +66,9 @@ impl Shape {
             Some(
                 "/api/payment/v1/payments"
                 | "/v1/webhooks/transactions"
-                | "/v1/transactions/{transaction_id:.+}",
+                | "/v1/transactions/{transaction_id:.+}"
+                // As the document spells it.
+                | "/v1/transactions/{transaction_id}",
             ) => Self::Detail,
             Some("/v1/payments" | "/payments") => Self::Problem { is_keyed: is_post },
             _ => Self::Problem { is_keyed: false },

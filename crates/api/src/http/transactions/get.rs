@@ -4,24 +4,43 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use payonce_domain::money::Money;
 use payonce_domain::transaction::{Transaction, TransactionId, TransactionKey};
 use serde::Serialize;
+use serde_json::json;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::ObjectBuilder;
 
 use crate::api::Api;
+use crate::http::openapi::{Endpoint, parameters, values};
 use crate::http::problem::{Code, Problem};
 use crate::http::timestamp::rfc3339;
 use crate::http::{RequestScope, path_rest};
 
+/// The status of a transaction that is still to be processed.
+pub const PROCESSING: &str = "PROCESSING";
+const PROCESSED: &str = "PROCESSED";
+
 /// A transaction, in the order of the contract.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Transaction)]
 struct TransactionView<'a> {
     transaction_id: &'a str,
     source_account: &'a str,
     destination_account: &'a str,
+    /// In major units.
+    #[schema(schema_with = values::positive_number)]
     amount: Box<RawValue>,
+    #[schema(schema_with = values::currency)]
     currency: &'static str,
+    #[schema(schema_with = statuses)]
     status: &'static str,
+    #[schema(schema_with = values::time)]
     created_at: String,
+    #[schema(schema_with = values::optional_time, required)]
     processed_at: Option<String>,
+}
+
+fn statuses() -> ObjectBuilder {
+    values::names([PROCESSING, PROCESSED])
 }
 
 impl<'a> TryFrom<&'a Transaction> for TransactionView<'a> {
@@ -37,7 +56,7 @@ impl<'a> TryFrom<&'a Transaction> for TransactionView<'a> {
             amount: json_number(contents.money)?,
             currency: contents.money.currency().code(),
             // One that waits for an operator is still to be processed.
-            status: if processed_at.is_some() { "PROCESSED" } else { "PROCESSING" },
+            status: if processed_at.is_some() { PROCESSED } else { PROCESSING },
             created_at: rfc3339(transaction.created_at),
             processed_at: processed_at.map(rfc3339),
         })
@@ -67,6 +86,28 @@ pub async fn get(
     let transaction = api.transactions.find(&key).await?.ok_or_else(none)?;
     let view = TransactionView::try_from(&transaction).map_err(Problem::from_cause)?;
     Ok(HttpResponse::Ok().json(view))
+}
+
+/// How the document describes it.
+pub fn document() -> Endpoint {
+    let processed = json!({
+        "transaction_id": "txn_abc123",
+        "source_account": "acc_user_1",
+        "destination_account": "acc_merchant_1",
+        "amount": 1500,
+        "currency": "INR",
+        "status": PROCESSED,
+        "created_at": "2026-11-21T11:43:43.973786Z",
+        "processed_at": "2026-11-21T11:44:14.0284Z",
+    });
+    let path = "/v1/transactions/{transaction_id}";
+    let id = parameters::path("transaction_id", "Its sender's name of it.", values::text(1, 255));
+    Endpoint::get(path, "getTransaction", "The transaction as it is now")
+        .tag("Transactions")
+        .parameter(parameters::example(id, "txn_abc123"))
+        .answer::<TransactionView<'_>>(200, "The transaction.", &[], processed)
+        .problems(&[Code::TransactionNotFound])
+        .problems(&Code::OF_THE_STORE)
 }
 
 #[cfg(test)]

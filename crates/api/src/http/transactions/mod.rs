@@ -2,4 +2,11 @@
 
 mod get;
 
-pub use get::get;
+use super::openapi::Endpoint;
+
+pub use get::{PROCESSING, get};
+
+/// How the document describes these paths.
+pub fn documents() -> Vec<Endpoint> {
+    vec![get::document()]
+}

@@ -1,11 +1,13 @@
 //! What other services announce to this one.
 
+mod document;
 mod receive;
 mod signatures;
 mod transaction_body;
 
 use payonce_domain::account::AccountId;
 
+pub use document::documents;
 pub use receive::receive;
 pub use signatures::WebhookSignatures;
 

@@ -7,17 +7,31 @@ use payonce_domain::ports::{Ingested, RepositoryError};
 use payonce_domain::transaction::{TransactionId, TransactionKey};
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::ObjectBuilder;
 
 use super::transaction_body;
 use crate::api::Api;
+use crate::http::openapi::values;
 use crate::http::problem::{Code, Problem};
+use crate::http::transactions::PROCESSING;
 use crate::http::{RequestScope, unread};
 
-#[derive(Serialize)]
-struct Accepted<'a> {
+/// What is told of a transaction that could not be stored.
+pub const NOT_STORED: &str = "The transaction could not be stored. Send it again.";
+
+/// A transaction that is stored.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AcceptedTransaction)]
+pub struct Accepted<'a> {
     message: &'static str,
     transaction_id: &'a str,
+    #[schema(schema_with = status)]
     status: &'static str,
+}
+
+fn status() -> ObjectBuilder {
+    values::names([PROCESSING])
 }
 
 /// Accepts a transaction, once it is stored: new, known, or in conflict with what is known.
@@ -48,7 +62,7 @@ pub async fn receive(
     Ok(HttpResponse::Accepted().json(Accepted {
         message: "Transaction accepted",
         transaction_id: key.id.as_str(),
-        status: "PROCESSING",
+        status: PROCESSING,
     }))
 }
 
@@ -72,7 +86,7 @@ fn warn_of_conflict(ingested: &Ingested, id: &TransactionId, scope: &RequestScop
 /// Whatever the cause: the sender has to send it again.
 fn not_stored(error: RepositoryError) -> Problem {
     Problem::new(Code::StoreUnavailable)
-        .detail("The transaction could not be stored. Send it again.")
+        .detail(NOT_STORED)
         .retry_after(Duration::from_secs(1))
         .cause(error)
 }
