@@ -21,6 +21,25 @@ WORDS = {
 }
 
 
+# The same where no code is told.
+SENTENCE = re.compile(
+    "Correct the request: amount "
+    r"(must not have more than \d+ decimals in this currency|is larger than this service can store)\."
+)
+
+MODE = "X-Fake-Gateway-Mode"
+# Modes in which the fake gateway never answers, late, or what cannot be read.
+UNREADABLE = {"charge_then_timeout", "charge_then_reset", "malformed", "slow"}
+# Modes in which it answers 500.
+FAILING = {"fail_before", "error_after_charge"}
+
+
+@schemathesis.hook
+def before_call(ctx, case, kwargs):
+    if case.headers.get(MODE) in UNREADABLE:
+        del case.headers[MODE]
+
+
 @schemathesis.hook
 def map_body(ctx, body):
     """Most drawn numbers cannot be paid and most drawn codes are no currency: too little would be paid."""
@@ -56,12 +75,33 @@ def every_header_is_documented(ctx, response, case):
 
 @schemathesis.check
 def valid_requests_are_refused_only_by_rules_in_words(ctx, response, case):
-    if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code != 400:
+    if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code not in (400, 422):
         return None
     body = response.json()
-    if "error" in body:
-        detail = body["error"]["detail"]
-        assert detail.startswith(("Correct amount", "Correct currency")), detail
-        return None
-    codes = {error["code"] for error in body.get("errors", [])} or {body["code"]}
+    match body:
+        case {"error": str(sentence)} if response.status_code == 400:
+            assert SENTENCE.fullmatch(sentence), sentence
+        case {"error": {"detail": detail}} if response.status_code == 400:
+            assert detail.startswith(("Correct amount", "Correct currency")), detail
+        case {"detail": list(rules)}:
+            refused_by({rule["type"] for rule in rules})
+        case {"errors": errors}:
+            refused_by({error["code"] for error in errors})
+        case {"code": code} if response.status_code == 400:
+            refused_by({code})
+
+
+def refused_by(codes):
     assert codes <= WORDS, f"refused by {', '.join(sorted(codes - WORDS))}"
+
+
+@schemathesis.check
+def errors_of_the_service_are_meant(ctx, response, case):
+    """500 is the answer of attempts that failed, which the gateway's chance lets happen, and of a mode that asks for it."""
+    if response.status_code != 500:
+        return None
+    error = response.json().get("error")
+    if isinstance(error, str):
+        assert error.startswith("The payment failed for now"), error
+    else:
+        assert case.headers.get(MODE) in FAILING, response.text

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use payonce_testing::TestDatabase;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -67,6 +67,11 @@ async fn keeps_its_word(database: TestDatabase) {
     assert!(completed.pointer("/data/0").is_some(), "{completed}");
     let failed = service.json("/v1/payments?status=FAILED&limit=100").await.to_string();
     assert!(failed.contains("payment_declined") && failed.contains("gateway_error"), "{failed}");
+    // Nor have the examples of the document come to nothing.
+    let order = service.json("/payments/start/ORD123").await;
+    assert_eq!(order.pointer("/amount"), Some(&json!("100.00")), "{order}");
+    let transaction = service.json("/v1/transactions/txn_abc123").await;
+    assert_eq!(transaction.pointer("/amount"), Some(&json!(1500)), "{transaction}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,8 +12,9 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// A gateway that answers at once and often badly, and always in the same order.
-const SETTINGS: [(&str, &str); 12] = [
+/// A gateway that answers at once and often badly, and always in the same order; transactions that
+/// are processed at once; a limit that nobody reaches, so that answers tell of it.
+const SETTINGS: [(&str, &str); 16] = [
     ("PORT", "0"),
     ("PAYONCE__LOG__FORMAT", "json"),
     ("PAYONCE__GATEWAY__SIMULATED__SEED", "1"),
@@ -26,6 +27,10 @@ const SETTINGS: [(&str, &str); 12] = [
     ("PAYONCE__FAKE_GATEWAY__FAILURE_RATE", "0"),
     ("PAYONCE__FAKE_GATEWAY__LATENCY_MIN", "0ms"),
     ("PAYONCE__FAKE_GATEWAY__LATENCY_MAX", "1ms"),
+    ("PAYONCE__TRANSACTIONS__PROCESSING_DELAY", "1ms"),
+    ("PAYONCE__WORKERS__RECOVERY_INTERVAL", "20ms"),
+    ("PAYONCE__RATE_LIMIT__PER_SECOND", "1000000"),
+    ("PAYONCE__RATE_LIMIT__BURST", "10000000"),
 ];
 
 /// A service that listens; it ends with this.

@@ -32,7 +32,7 @@ def examples(part, place):
 
 
 count = 0
-for place, schema, value in examples(document["paths"], ""):
+for place, schema, value in [*examples(document["paths"], ""), *examples(document["components"]["headers"], " of header")]:
     schema = json.loads(json.dumps(schema).replace('"#/', f'"{DOCUMENT}#/'))
     validator = Draft202012Validator(
         schema, registry=registry, format_checker=Draft202012Validator.FORMAT_CHECKER
