@@ -69,3 +69,15 @@ pub async fn what_is_another_accounts_is_not_there(database: Arc<Database>) {
     let filtered = other.get("/v1/payments?idempotency_key=k").await.is(200).json();
     assert_eq!(filtered["data"], json!([]));
 }
+
+pub async fn a_key_belongs_to_the_account_and_not_to_the_credential(database: Arc<Database>) {
+    let app = TestApp::spawn(&database, &[]).await;
+    let with = |credential: &'static str| {
+        Answer::to(app.payment("k", BODY).header("Authorization", format!("Bearer {credential}")))
+    };
+    let paid = with("the-first-one").await;
+    paid.is_first();
+    assert_eq!(with("its-successor").await.is_repeat().text(), paid.text());
+    assert_eq!(app.pay("k", BODY).await.is_repeat().text(), paid.text());
+    app.has_paid_once().await;
+}

@@ -161,6 +161,7 @@ payonce_testing::promises! {
     accounts {
         another_accounts_key_is_another_key,
         what_is_another_accounts_is_not_there,
+        a_key_belongs_to_the_account_and_not_to_the_credential,
     }
     accepted {
         an_accepted_payment_is_pending_and_nobody_has_paid_it,
