@@ -121,6 +121,23 @@ impl TestDatabase {
         matches!(self.kind, Kind::Postgres { .. })
     }
 
+    /// Keeps every other session from writing to a table, until it is dropped.
+    pub fn hold(&self, table: &str) -> Held {
+        match &self.kind {
+            Kind::Postgres { .. } => {
+                let mut conn = PgConnection::establish(&self.url).expect("the server is there");
+                let hold = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+                conn.batch_execute(&hold).expect("nobody else holds it");
+                Held::Postgres { _session: conn }
+            }
+            Kind::Sqlite { .. } => {
+                let mut conn = self.file();
+                conn.batch_execute("BEGIN EXCLUSIVE").expect("nobody else holds it");
+                Held::Sqlite { _session: conn }
+            }
+        }
+    }
+
     /// From now on that operation (`INSERT`, `UPDATE`) on a table fails where the condition holds.
     pub fn refuse(&self, operation: &str, table: &str, condition: &str) {
         let name = format!("refuse_{operation}_{table}");
@@ -146,6 +163,20 @@ impl TestDatabase {
             Kind::Sqlite { .. } => format!("DROP TRIGGER {name}"),
         });
     }
+}
+
+/// A session that holds a table; its end lets go.
+pub enum Held {
+    /// On PostgreSQL.
+    Postgres {
+        /// Ends with this.
+        _session: PgConnection,
+    },
+    /// On SQLite, where one writer holds the whole file.
+    Sqlite {
+        /// Ends with this.
+        _session: SqliteConnection,
+    },
 }
 
 impl Drop for TestDatabase {

@@ -14,7 +14,7 @@ use payonce_api::settings::{Layers, Settings};
 use payonce_api::wiring::{Service, Store};
 use payonce_domain::ports::PaymentGateway;
 use payonce_domain::use_cases::Waiters;
-use payonce_testing::TestDatabase;
+use payonce_testing::{Held, TestDatabase};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -98,6 +98,11 @@ impl Database {
     /// The one number that a query of plain SQL selects.
     pub fn number(&self, query: &str) -> i64 {
         self.itself.number(query)
+    }
+
+    /// Keeps everybody else from writing to a table, until it is dropped.
+    pub fn hold(&self, table: &str) -> Held {
+        self.itself.hold(table)
     }
 
     /// From now on that operation on a table fails.

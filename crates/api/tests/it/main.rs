@@ -170,6 +170,7 @@ payonce_testing::promises! {
     }
     store_failures {
         a_failure_while_opening_stores_nothing_and_leaves_the_key_free,
+        a_store_out_of_reach_while_serving_is_reported_and_comes_back,
         a_failure_while_settling_leaves_the_payment_to_recovery,
     }
     health {

@@ -27,6 +27,22 @@ pub async fn a_failure_while_opening_stores_nothing_and_leaves_the_key_free(
     app.has_paid_once().await;
 }
 
+pub async fn a_store_out_of_reach_while_serving_is_reported_and_comes_back(
+    database: Arc<Database>,
+) {
+    let app = TestApp::spawn(&database, &[]).await;
+    let held = database.hold("idempotency_records");
+    let failed = app.pay("k", BODY).await;
+    failed.is_refused(503, "store_unavailable");
+    assert!(failed.header("Retry-After").is_some(), "{failed:?}");
+    assert_eq!(app.charges(), 0, "the gateway is not called");
+    drop(held);
+    assert_eq!(app.key("k").await, None);
+    app.has_done_nothing().await;
+    app.pay("k", BODY).await.is_first();
+    app.has_paid_once().await;
+}
+
 pub async fn a_failure_while_settling_leaves_the_payment_to_recovery(database: Arc<Database>) {
     let app = TestApp::spawn(&database, &[]).await;
     database.refuse("UPDATE", "payments");
