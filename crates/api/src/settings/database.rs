@@ -7,6 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
+use super::masked_url::masked;
+
 /// The store and its connections.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,20 +84,15 @@ impl fmt::Debug for DatabaseUrl {
 }
 
 fn without_password(url: &str) -> String {
-    let Ok(mut url) = Url::parse(url) else {
-        return "***".to_owned();
-    };
-    if url.password().is_some() && url.set_password(Some("***")).is_err() {
-        return "***".to_owned();
-    }
-    let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-    if pairs.iter().any(|(name, _)| name == "password" || name == "sslpassword") {
-        url.query_pairs_mut().clear().extend_pairs(pairs.iter().map(|(name, value)| {
-            let is_secret = name == "password" || name == "sslpassword";
-            (name.as_str(), if is_secret { "***" } else { value.as_str() })
-        }));
-    }
-    url.into()
+    masked(url, |url| {
+        let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        let is_secret = |name: &str| name == "password" || name == "sslpassword";
+        if pairs.iter().any(|(name, _)| is_secret(name)) {
+            url.query_pairs_mut().clear().extend_pairs(pairs.iter().map(|(name, value)| {
+                (name.as_str(), if is_secret(name) { "***" } else { value.as_str() })
+            }));
+        }
+    })
 }
 
 #[cfg(test)]

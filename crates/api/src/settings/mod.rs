@@ -7,6 +7,7 @@ mod http_gateway;
 mod idempotency;
 mod layers;
 mod log;
+mod masked_url;
 mod pay;
 mod problems;
 mod rate_limit;

@@ -7,6 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
+use super::masked_url::masked;
+
 /// Redis, where there is one.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,15 +79,8 @@ impl fmt::Debug for RedisUrl {
 }
 
 fn without_password(url: &str) -> String {
-    let Ok(mut url) = Url::parse(url) else {
-        return "***".to_owned();
-    };
-    if url.password().is_some() && url.set_password(Some("***")).is_err() {
-        return "***".to_owned();
-    }
     // A socket's password stands among the parameters, and none of those is worth showing.
-    url.set_query(None);
-    url.into()
+    masked(url, |url| url.set_query(None))
 }
 
 #[cfg(test)]
