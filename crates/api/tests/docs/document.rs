@@ -1,5 +1,6 @@
 //! The document holds: it follows the standard, and the service follows it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -50,10 +51,24 @@ async fn the_document_follows_the_standard_and_its_examples_follow_its_schemas()
     assert!(said.starts_with(&format!("{paths} paths, ")), "{said}");
 }
 
+/// What is listed and looked at then is of every kind. Most sends of a charge do not fail, so chance
+/// alone would not make one of each.
+async fn pay_until_it_ends_in_every_way(service: &Service) {
+    let mut ends = BTreeSet::new();
+    for number in 0..1_000 {
+        ends.insert(service.pay(&format!("kind-{number}")).await);
+        if [201, 402, 502].iter().all(|end| ends.contains(end)) {
+            return;
+        }
+    }
+    panic!("a thousand payments ended in these ways only: {ends:?}");
+}
+
 /// Requests that are drawn from the document, right and wrong ones; each answer must have a status,
 /// type, body and headers that are documented for it.
 async fn keeps_its_word(database: TestDatabase) {
     let service = Service::start(database, &[]).await;
+    pay_until_it_ends_in_every_way(&service).await;
     let folder = TempDir::new().expect("a temporary folder");
     let mut schemathesis = tool("schemathesis").await;
     let settings = Path::new(HERE).join("schemathesis.toml");
@@ -62,12 +77,7 @@ async fn keeps_its_word(database: TestDatabase) {
     schemathesis.current_dir(folder.path()).env("SCHEMATHESIS_HOOKS", "checks");
     find_nothing(schemathesis, b"").await;
 
-    // It has not gone by without a payment of each kind.
-    let completed = service.json("/v1/payments?status=COMPLETED").await;
-    assert!(completed.pointer("/data/0").is_some(), "{completed}");
-    let failed = service.json("/v1/payments?status=FAILED&limit=100").await.to_string();
-    assert!(failed.contains("payment_declined") && failed.contains("gateway_error"), "{failed}");
-    // Nor have the examples of the document come to nothing.
+    // The examples of the document have not come to nothing.
     let order = service.json("/payments/start/ORD123").await;
     assert_eq!(order.pointer("/amount"), Some(&json!("100.00")), "{order}");
     let transaction = service.json("/v1/transactions/txn_abc123").await;

@@ -74,6 +74,15 @@ impl Service {
         }
     }
 
+    /// Pays under that key; the status of the answer.
+    pub async fn pay(&self, key: &str) -> u16 {
+        let request = self.client.post(format!("{}/v1/payments", self.url));
+        let body = r#"{"amount":"10.00","currency":"EUR"}"#;
+        let request = request.header("Idempotency-Key", key);
+        let request = request.header("Content-Type", "application/json").body(body);
+        request.send().await.expect("it answers").status().as_u16()
+    }
+
     /// The JSON at that path.
     pub async fn json(&self, path: &str) -> Value {
         let answer = self.client.get(format!("{}{path}", self.url)).send().await;
