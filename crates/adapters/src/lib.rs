@@ -3,11 +3,13 @@
 //! [`postgres`] and [`sqlite`] hold payments, keys and announced transactions, [`gateway`] moves
 //! (simulated) money, [`processing`] is what becomes of a transaction, [`local_rate_limiter`] and
 //! [`redis`] keep buckets of tokens, [`system`] knows time and chance, [`tls`] chooses cryptography,
-//! [`measurements`] says where measurements go. What the two stores share is in `store`.
+//! [`measurements`] says where measurements go. What the two stores share is in `store`, how
+//! writes share a transaction in `lane`.
 //!
 //! This crate must not know HTTP routes or configuration files.
 
 pub mod gateway;
+mod lane;
 pub mod local_rate_limiter;
 pub mod measurements;
 pub mod migrations;
@@ -19,4 +21,5 @@ mod store;
 pub mod system;
 pub mod tls;
 
+pub use store::options::LaneOptions;
 pub use store::{MeasuredRepository, PoolUse, Pooled, StoreOptions};

@@ -14,7 +14,7 @@ use payonce_adapters::processing::ImmediateProcessor;
 use payonce_adapters::redis::{RedisLink, RedisOptions, RedisRateLimiter};
 use payonce_adapters::sqlite::SqliteStore;
 use payonce_adapters::system::{BootClock, ThreadRandom};
-use payonce_adapters::{MeasuredRepository, StoreOptions};
+use payonce_adapters::{LaneOptions, MeasuredRepository, StoreOptions};
 use payonce_domain::gateway::GatewayKeySecret;
 use payonce_domain::ports::{
     BacklogQueries, BoxedError, ChargeLedger, IdempotencyRepository, OpaqueRepository,
@@ -116,11 +116,27 @@ pub struct Store {
 impl Store {
     /// Prepares the store that the settings name; connects only when it is used.
     pub fn new(settings: &DatabaseSettings) -> Result<Self, BoxedError> {
-        let options = StoreOptions { pool_size: settings.pool_size, pool_wait: settings.pool_wait };
+        Self::measured(settings, &Measurements::default())
+    }
+
+    /// The same, measured.
+    fn measured(
+        settings: &DatabaseSettings,
+        measurements: &Measurements,
+    ) -> Result<Self, BoxedError> {
+        let options = StoreOptions {
+            pool_size: settings.pool_size,
+            pool_wait: settings.pool_wait,
+            lanes: LaneOptions {
+                count: settings.lanes.count,
+                batch: settings.lanes.batch,
+                queue: settings.lanes.queue,
+            },
+        };
         let url = settings.url.expose();
         Ok(match settings.url {
-            DatabaseUrl::Postgres(_) => Self::of(PostgresStore::new(url, options)?),
-            DatabaseUrl::Sqlite(_) => Self::of(SqliteStore::new(url, options)?),
+            DatabaseUrl::Postgres(_) => Self::of(PostgresStore::new(url, options, measurements)?),
+            DatabaseUrl::Sqlite(_) => Self::of(SqliteStore::new(url, options, measurements)?),
         })
     }
 
@@ -198,8 +214,8 @@ impl Service {
         choose_cryptography();
         let metrics = Arc::new(Metrics::new()?);
         let measurements = Measurements::to(metrics.recorder());
-        let store =
-            Store::new(&settings.database).map_err(|error| format!("database.url: {error}"))?;
+        let store = Store::measured(&settings.database, &measurements)
+            .map_err(|error| format!("database.url: {error}"))?;
         let redis = redis(&settings.redis, &measurements)?;
         let ledger = Arc::new(Ledger::default());
         let waiters = Waiters::new(settings.idempotency.waiters);

@@ -1,21 +1,30 @@
 //! The pool, and how work gets onto a connection.
 
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_diesel::postgres::{Manager, Pool};
 use deadpool_diesel::{ManagerConfig, Runtime};
 use diesel::Connection;
 use diesel::pg::PgConnection;
-use payonce_domain::ports::{BoxedError, RepositoryError, Tell};
-
+use payonce_domain::ports::{
+    AnnouncedTransaction, BoxedError, Ingested, OpenPayment, Opened, RepositoryError, Settle,
+    Settled, Tell,
+};
 use url::Url;
 
+use super::lane::{Call, PostgresBatches, Queued, Reply};
 use super::notifications;
+use crate::lane::Lane;
+use crate::measurements::Measurements;
 use crate::store::PoolUse;
 use crate::store::StoreOptions;
 use crate::store::connections::Connections;
 use crate::store::error::StoreError;
 use crate::store::pool::{run_again_when_transient, session};
+use crate::store::transaction_queue;
+use crate::store::transactions;
 
 /// Limits on whatever a statement may wait for. A transaction of the protocol takes milliseconds.
 const SESSION: &str = "SET statement_timeout = '2s'; SET lock_timeout = '500ms'; \
@@ -36,13 +45,30 @@ const PARAMETERS: [(&str, &str); 6] = [
 #[derive(Clone)]
 pub struct PostgresConnections {
     pool: Pool,
+    lanes: Arc<[Lane<Call>]>,
     url: String,
+}
+
+impl PostgresConnections {
+    /// The lane of a key: its calls meet in one.
+    fn lane(&self, key: impl Hash) -> Result<&Lane<Call>, RepositoryError> {
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(key);
+        let lanes = self.lanes.len() as u64;
+        let place = hash.checked_rem(lanes).and_then(|place| usize::try_from(place).ok());
+        place
+            .and_then(|place| self.lanes.get(place))
+            .ok_or_else(|| RepositoryError::Unavailable("the store has no lane".into()))
+    }
 }
 
 impl Connections for PostgresConnections {
     type Connection = PgConnection;
 
-    fn prepare(url: &str, options: StoreOptions) -> Result<Self, BoxedError> {
+    fn prepare(
+        url: &str,
+        options: StoreOptions,
+        measurements: &Measurements,
+    ) -> Result<Self, BoxedError> {
         let url = with_parameters(url)?;
         let manager = Manager::from_config(url.as_str(), Runtime::Tokio1, ManagerConfig::default());
         let pool = Pool::builder(manager)
@@ -53,7 +79,38 @@ impl Connections for PostgresConnections {
             .runtime(Runtime::Tokio1)
             .post_create(session(SESSION))
             .build()?;
-        Ok(Self { pool, url })
+        let lane = |_| {
+            let batches = PostgresBatches::new(url.clone(), SESSION, measurements);
+            Lane::start(&options.lanes, options.pool_wait, measurements, batches)
+        };
+        let lanes = (0..options.lanes.count.max(1)).map(lane).collect::<Result<_, _>>()?;
+        Ok(Self { pool, lanes, url })
+    }
+
+    async fn open(&self, call: OpenPayment) -> Result<Opened, RepositoryError> {
+        let lane = self.lane(&call.record)?;
+        match lane.call(|reply| Call::Open(Queued { call, reply })).await? {
+            Reply::Done(opened) => Ok(opened),
+            Reply::Alone(call) => self.write(move |conn| transactions::open(conn, &call)).await,
+        }
+    }
+
+    async fn settle(&self, call: Settle) -> Result<Settled, RepositoryError> {
+        let lane = self.lane(&call.payment.record)?;
+        match lane.call(|reply| Call::Settle(Queued { call, reply })).await? {
+            Reply::Done(settled) => Ok(settled),
+            Reply::Alone(call) => self.write(move |conn| transactions::settle(conn, &call)).await,
+        }
+    }
+
+    async fn ingest(&self, call: AnnouncedTransaction) -> Result<Ingested, RepositoryError> {
+        let lane = self.lane(&call.key)?;
+        match lane.call(|reply| Call::Ingest(Queued { call, reply })).await? {
+            Reply::Done(ingested) => Ok(ingested),
+            Reply::Alone(call) => {
+                self.write(move |conn| transaction_queue::ingest(conn, &call)).await
+            }
+        }
     }
 
     async fn write<T, W>(&self, work: W) -> Result<T, RepositoryError>
@@ -87,10 +144,13 @@ impl Connections for PostgresConnections {
     }
 
     fn pool_use(&self) -> Vec<PoolUse> {
-        vec![PoolUse::of("shared", &self.pool)]
+        let lanes = self.lanes.iter().map(|lane| lane.pool_use("lane"));
+        let lanes = lanes.reduce(PoolUse::and);
+        [PoolUse::of("shared", &self.pool)].into_iter().chain(lanes).collect()
     }
 
     fn close(&self) {
+        self.lanes.iter().for_each(Lane::close);
         self.pool.close();
     }
 }

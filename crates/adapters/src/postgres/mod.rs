@@ -1,6 +1,7 @@
 //! The production store: PostgreSQL 15 and newer through Diesel.
 
 mod connections;
+mod lane;
 mod notifications;
 mod statements;
 

@@ -1,5 +1,6 @@
 //! One connection that writes, some that read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_diesel::sqlite::{Manager, Pool};
@@ -9,6 +10,9 @@ use diesel::connection::SimpleConnection;
 use diesel::sqlite::SqliteConnection;
 use payonce_domain::ports::{BoxedError, RepositoryError, Tell};
 
+use super::writer::{Queued, SqliteBatches, Write};
+use crate::lane::Lane;
+use crate::measurements::Measurements;
 use crate::store::PoolUse;
 use crate::store::StoreOptions;
 use crate::store::connections::Connections;
@@ -17,16 +21,16 @@ use crate::store::pool::{run_again_when_transient, session};
 
 /// Write-ahead log; a commit returns once it is on disk; a writer of another process is waited
 /// for.
-const SESSION: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
+pub const SESSION: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
      PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
 
 /// Connections to one SQLite file.
 ///
-/// SQLite has one writer at a time, and those who wait for it poll; a pool of one lets them queue
-/// instead.
+/// SQLite has one writer at a time, and those who wait for it poll; a lane lets them queue instead,
+/// and share its commits.
 #[derive(Clone)]
 pub struct SqliteConnections {
-    writer: Pool,
+    writer: Arc<Lane<Box<dyn Write>>>,
     readers: Pool,
     path: String,
 }
@@ -34,7 +38,11 @@ pub struct SqliteConnections {
 impl Connections for SqliteConnections {
     type Connection = SqliteConnection;
 
-    fn prepare(url: &str, options: StoreOptions) -> Result<Self, BoxedError> {
+    fn prepare(
+        url: &str,
+        options: StoreOptions,
+        measurements: &Measurements,
+    ) -> Result<Self, BoxedError> {
         let path = url.strip_prefix("sqlite://").unwrap_or(url).to_owned();
         if path.is_empty() {
             return Err("the URL names no file".into());
@@ -42,30 +50,28 @@ impl Connections for SqliteConnections {
         if let Some(folder) = std::path::Path::new(&path).parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let pool = |size| {
-            let manager =
-                Manager::from_config(path.as_str(), Runtime::Tokio1, ManagerConfig::default());
-            Pool::builder(manager)
-                .max_size(size)
-                .wait_timeout(Some(options.pool_wait))
-                .create_timeout(Some(Duration::from_secs(6)))
-                .recycle_timeout(Some(Duration::from_secs(2)))
-                .runtime(Runtime::Tokio1)
-                .post_create(session(SESSION))
-                .build()
-        };
-        Ok(Self { writer: pool(1)?, readers: pool(options.pool_size)?, path })
+        let manager =
+            Manager::from_config(path.as_str(), Runtime::Tokio1, ManagerConfig::default());
+        let readers = Pool::builder(manager)
+            .max_size(options.pool_size)
+            .wait_timeout(Some(options.pool_wait))
+            .create_timeout(Some(Duration::from_secs(6)))
+            .recycle_timeout(Some(Duration::from_secs(2)))
+            .runtime(Runtime::Tokio1)
+            .post_create(session(SESSION))
+            .build()?;
+        let batches = SqliteBatches::new(path.clone())?;
+        let writer = Lane::start(&options.lanes, options.pool_wait, measurements, batches)?;
+        Ok(Self { writer: Arc::new(writer), readers, path })
     }
 
-    /// Takes the write lock at the beginning: a transaction that reads first and writes later
-    /// could fail at once instead of waiting.
     async fn write<T, W>(&self, work: W) -> Result<T, RepositoryError>
     where
         T: Send + 'static,
         W: Fn(&mut SqliteConnection) -> Result<T, StoreError> + Clone + Send + Sync + 'static,
     {
-        let work = move |conn: &mut SqliteConnection| conn.immediate_transaction(|conn| work(conn));
-        run_again_when_transient(&self.writer, work).await
+        let queued = |reply| Box::new(Queued { work, done: None, reply }) as Box<dyn Write>;
+        self.writer.call(queued).await?
     }
 
     async fn read<T, W>(&self, work: W) -> Result<T, RepositoryError>
@@ -93,7 +99,7 @@ impl Connections for SqliteConnections {
     async fn listen(&self, _: Tell) {}
 
     fn pool_use(&self) -> Vec<PoolUse> {
-        vec![PoolUse::of("writer", &self.writer), PoolUse::of("readers", &self.readers)]
+        vec![self.writer.pool_use("writer"), PoolUse::of("readers", &self.readers)]
     }
 
     fn close(&self) {

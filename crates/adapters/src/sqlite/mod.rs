@@ -1,7 +1,9 @@
 //! The embedded store: SQLite in write-ahead mode, every commit on disk, one writer at a time.
 
+mod checkpoints;
 mod connections;
 mod statements;
+mod writer;
 
 use crate::store::sql_store::SqlStore;
 

@@ -2,7 +2,10 @@
 
 use std::future::Future;
 
-use payonce_domain::ports::{BoxedError, RepositoryError, Tell};
+use payonce_domain::ports::{
+    AnnouncedTransaction, BoxedError, Ingested, OpenPayment, Opened, RepositoryError, Settle,
+    Settled, Tell,
+};
 
 use super::StoreOptions;
 use super::backlog::BacklogStatements;
@@ -11,7 +14,9 @@ use super::error::StoreError;
 use super::pool_use::PoolUse;
 use super::queries::Queries;
 use super::statements::Statements;
-use super::transaction_queue::TransactionStatements;
+use super::transaction_queue::{self, TransactionStatements};
+use super::transactions;
+use crate::measurements::Measurements;
 use crate::migrations::Migrate;
 
 /// The connections of one store. Work runs to its end even when its caller is dropped.
@@ -25,10 +30,38 @@ pub trait Connections: Clone + Send + Sync + Sized + 'static {
         + Migrate;
 
     /// Prepares connections; connects only when asked to work.
-    fn prepare(url: &str, options: StoreOptions) -> Result<Self, BoxedError>;
+    fn prepare(
+        url: &str,
+        options: StoreOptions,
+        measurements: &Measurements,
+    ) -> Result<Self, BoxedError>;
+
+    /// Opens a payment, perhaps together with other callers' writes.
+    fn open(
+        &self,
+        call: OpenPayment,
+    ) -> impl Future<Output = Result<Opened, RepositoryError>> + Send {
+        self.write(move |conn| transactions::open(conn, &call))
+    }
+
+    /// Settles a payment, perhaps together with other callers' writes.
+    fn settle(
+        &self,
+        call: Settle,
+    ) -> impl Future<Output = Result<Settled, RepositoryError>> + Send {
+        self.write(move |conn| transactions::settle(conn, &call))
+    }
+
+    /// Stores an announced transaction, perhaps together with other callers' writes.
+    fn ingest(
+        &self,
+        call: AnnouncedTransaction,
+    ) -> impl Future<Output = Result<Ingested, RepositoryError>> + Send {
+        self.write(move |conn| transaction_queue::ingest(conn, &call))
+    }
 
     /// Runs `work` in one transaction, and again when it met another transaction or a dead
-    /// connection. A group-committing lane would stand here.
+    /// connection.
     fn write<T, W>(&self, work: W) -> impl Future<Output = Result<T, RepositoryError>> + Send
     where
         T: Send + 'static,

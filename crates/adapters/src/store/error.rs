@@ -1,6 +1,7 @@
 //! What goes wrong inside a store, and what callers are told.
 
 use deadpool_diesel::{InteractError, PoolError};
+use diesel::ConnectionError;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use payonce_domain::ports::{BoxedError, RepositoryError};
 
@@ -15,6 +16,8 @@ pub enum StoreError {
         #[source]
         source: BoxedError,
     },
+    #[error(transparent)]
+    Connect(#[from] ConnectionError),
     #[error("no connection could be had")]
     Pool(#[source] PoolError),
     #[error("the work on a connection panicked")]
@@ -65,9 +68,10 @@ impl From<StoreError> for RepositoryError {
             }
             StoreError::Database(error) if is_fault_of_ours(&error) => Self::Refused(error.into()),
             StoreError::Panicked => Self::Refused(error.into()),
-            StoreError::Database(_) | StoreError::Pool(_) | StoreError::Cancelled => {
-                Self::Unavailable(error.into())
-            }
+            StoreError::Database(_)
+            | StoreError::Connect(_)
+            | StoreError::Pool(_)
+            | StoreError::Cancelled => Self::Unavailable(error.into()),
         }
     }
 }

@@ -5,8 +5,21 @@ use std::time::Duration;
 /// Sizes and limits of a store's connections.
 #[derive(Debug, Clone, Copy)]
 pub struct StoreOptions {
-    /// Most connections at a time.
+    /// Most connections at a time, those of the lanes not counted.
     pub pool_size: usize,
-    /// How long a caller waits for a connection.
+    /// How long a caller waits for a connection, or for its turn in a lane.
     pub pool_wait: Duration,
+    /// The lanes that commit the writes of many callers together.
+    pub lanes: LaneOptions,
+}
+
+/// Sizes of the lanes.
+#[derive(Debug, Clone, Copy)]
+pub struct LaneOptions {
+    /// How many there are, each with a connection; SQLite, which has one writer, has one.
+    pub count: usize,
+    /// Most calls in one transaction.
+    pub batch: usize,
+    /// Most calls that wait for a lane; more are refused.
+    pub queue: usize,
 }

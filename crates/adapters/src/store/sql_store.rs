@@ -19,6 +19,7 @@ use super::pool_use::{PoolUse, Pooled};
 use super::queries::{ListCall, Queries};
 use super::statements::Statements;
 use super::transactions;
+use crate::measurements::Measurements;
 use crate::migrations::{Migrate, MigrationState};
 
 /// Payments and keys in a SQL database.
@@ -29,8 +30,12 @@ pub struct SqlStore<C> {
 
 impl<C: Connections> SqlStore<C> {
     /// Prepares the store; connects only when it is used. Fails on a URL that is none.
-    pub fn new(url: &str, options: StoreOptions) -> Result<Self, BoxedError> {
-        Ok(Self { connections: C::prepare(url, options)? })
+    pub fn new(
+        url: &str,
+        options: StoreOptions,
+        measurements: &Measurements,
+    ) -> Result<Self, BoxedError> {
+        Ok(Self { connections: C::prepare(url, options, measurements)? })
     }
 
     /// Runs the migrations that are pending; returns their names.
@@ -63,7 +68,7 @@ impl<C: Connections> Pooled for SqlStore<C> {
 #[async_trait]
 impl<C: Connections> PaymentRepository for SqlStore<C> {
     async fn open(&self, open: OpenPayment) -> Result<Opened, RepositoryError> {
-        self.connections.write(move |conn| transactions::open(conn, &open)).await
+        self.connections.open(open).await
     }
 
     async fn renew(&self, renewal: LeaseRenewal) -> Result<Renewed, RepositoryError> {
@@ -83,7 +88,7 @@ impl<C: Connections> PaymentRepository for SqlStore<C> {
     }
 
     async fn settle(&self, settle: Settle) -> Result<Settled, RepositoryError> {
-        self.connections.write(move |conn| transactions::settle(conn, &settle)).await
+        self.connections.settle(settle).await
     }
 }
 

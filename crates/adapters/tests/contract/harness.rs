@@ -12,9 +12,10 @@ use diesel::pg::PgConnection;
 use diesel::result::QueryResult;
 use diesel::sqlite::SqliteConnection;
 use futures_util::future::join_all;
-use payonce_adapters::StoreOptions;
+use payonce_adapters::measurements::Measurements;
 use payonce_adapters::postgres::PostgresStore;
 use payonce_adapters::sqlite::SqliteStore;
+use payonce_adapters::{LaneOptions, StoreOptions};
 use payonce_domain::idempotency::{IdempotencyRecord, RecordId};
 use payonce_domain::payment::{NewEvent, Payment, PaymentEvent, PaymentId};
 use payonce_domain::ports::{
@@ -28,8 +29,11 @@ use tokio::sync::Barrier;
 use crate::fixtures;
 
 /// As many connections as there are racing callers in most races.
-pub const OPTIONS: StoreOptions =
-    StoreOptions { pool_size: 16, pool_wait: Duration::from_secs(60) };
+pub const OPTIONS: StoreOptions = StoreOptions {
+    pool_size: 16,
+    pool_wait: Duration::from_secs(60),
+    lanes: LaneOptions { count: 1, batch: 256, queue: 4096 },
+};
 
 /// Runs one promise against a database of its own, and closes its stores inside the runtime.
 pub async fn keep<P, F>(make: fn() -> TestDatabase, promise: P)
@@ -89,10 +93,15 @@ impl Database {
 
     fn store_at(&self, url: &str, options: StoreOptions) -> Store {
         if self.itself.is_postgres() {
-            Store::new(PostgresStore::new(url, options).expect("a URL"))
+            Store::new(PostgresStore::new(url, options, &Measurements::default()).expect("a URL"))
         } else {
-            Store::new(SqliteStore::new(url, options).expect("a URL"))
+            Store::new(SqliteStore::new(url, options, &Measurements::default()).expect("a URL"))
         }
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        self.itself.url()
     }
 
     /// Runs plain SQL on a connection of its own.

@@ -13,6 +13,7 @@ mod connections;
 mod expiry;
 mod fixtures;
 mod harness;
+mod lane;
 mod ledger;
 mod left_open;
 mod migrations;
@@ -110,6 +111,7 @@ payonce_testing::promises! {
     }
     transactions {
         a_transaction_is_new_to_one_of_50_racing_callers,
+        of_transactions_announced_at_once_each_is_new_once,
         of_two_contents_that_race_the_first_stays_and_every_conflict_is_counted,
         a_transaction_is_kept_as_it_was_announced_first,
         a_transaction_of_another_account_is_another_transaction,
@@ -150,6 +152,11 @@ payonce_testing::promises! {
         a_closed_store_is_unavailable,
         an_opening_whose_caller_leaves_happens_wholly_or_not_at_all,
         a_settle_whose_caller_leaves_happens_wholly_or_not_at_all,
+    }
+    lane {
+        of_payments_opened_at_once_one_that_cannot_be_stored_fails_alone,
+        of_payments_settled_at_once_one_that_cannot_be_stored_fails_alone,
+        many_lanes_open_settle_and_replay_each_key_as_one_does,
     }
     migrations {
         a_store_is_ready_only_while_its_schema_is_the_newest,

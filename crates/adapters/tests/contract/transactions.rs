@@ -95,6 +95,16 @@ pub async fn a_transaction_is_new_to_one_of_50_racing_callers(database: Arc<Data
     assert_eq!(store.transactions.conflict(&key("t")).await.expect("it reads"), None);
 }
 
+pub async fn of_transactions_announced_at_once_each_is_new_once(database: Arc<Database>) {
+    let store = database.store().await;
+    let calls = (0..120).map(|n| ingesting(&store, announced(&format!("t{}", n % 40))));
+    let found = race(calls).await;
+    let new = found.iter().filter(|one| **one == Ingested::New).count();
+    let duplicates = found.iter().filter(|one| **one == Ingested::Duplicate).count();
+    assert_eq!((new, duplicates), (40, 80));
+    assert_eq!(take(&store, LEASE, 100).await.transactions.len(), 40);
+}
+
 pub async fn of_two_contents_that_race_the_first_stays_and_every_conflict_is_counted(
     database: Arc<Database>,
 ) {

@@ -20,6 +20,8 @@ pub struct DatabaseSettings {
     /// How long a request waits for a connection.
     #[serde(with = "humantime_serde")]
     pub pool_wait: Duration,
+    /// What commits the writes of many requests together.
+    pub lanes: LaneSettings,
     /// Whether migrations run at start; by profile when left out.
     pub migrate_on_start: Option<bool>,
 }
@@ -29,7 +31,29 @@ impl DatabaseSettings {
         if self.pool_size == 0 {
             problems.push("database.pool_size must be at least 1".to_owned());
         }
+        let lanes = &self.lanes;
+        let sizes = [("count", lanes.count), ("batch", lanes.batch), ("queue", lanes.queue)];
+        for (name, size) in sizes {
+            if !(1..=LARGEST_LANE).contains(&size) {
+                problems.push(format!("database.lanes.{name} must be 1 to {LARGEST_LANE}"));
+            }
+        }
     }
+}
+
+/// More than any machine has use for, in a lane or of lanes.
+const LARGEST_LANE: usize = 1_000_000;
+
+/// Group commit.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaneSettings {
+    /// How many lanes there are, each with a connection; SQLite has one.
+    pub count: usize,
+    /// Most writes in one transaction.
+    pub batch: usize,
+    /// Most writes that wait for a lane.
+    pub queue: usize,
 }
 
 /// A connection URL, which may hold a password: it prints without it.

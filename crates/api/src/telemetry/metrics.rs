@@ -21,11 +21,17 @@ pub struct Metrics {
     shown: PrometheusHandle,
 }
 
+/// Writes in one transaction.
+const SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+
 impl Metrics {
     /// Begins at zero.
     pub fn new() -> Result<Self, BuildError> {
         let times = Matcher::Suffix("_duration_seconds".to_owned());
-        let builder = PrometheusBuilder::new().set_buckets_for_metric(times, &BUCKETS)?;
+        let sizes = Matcher::Suffix("_batch_calls".to_owned());
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(times, &BUCKETS)?
+            .set_buckets_for_metric(sizes, &SIZES)?;
         let recorder = Arc::new(builder.build_recorder());
         let metrics = Self { shown: recorder.handle(), recorder };
         metrics.record(|| {

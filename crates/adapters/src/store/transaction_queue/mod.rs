@@ -24,7 +24,7 @@ use super::sql_store::SqlStore;
 use super::values::SqlTime;
 
 /// Inserts a transaction if its key is absent; else compares, and records a disagreement.
-fn ingest(
+pub fn ingest(
     store: &mut impl TransactionStatements,
     call: &AnnouncedTransaction,
 ) -> Result<Ingested, StoreError> {
@@ -123,7 +123,7 @@ fn backlog(store: &mut impl TransactionStatements) -> Result<TransactionBacklog,
 #[async_trait]
 impl<C: Connections> TransactionRepository for SqlStore<C> {
     async fn ingest(&self, announced: AnnouncedTransaction) -> Result<Ingested, RepositoryError> {
-        self.connections.write(move |conn| ingest(conn, &announced)).await
+        self.connections.ingest(announced).await
     }
 
     async fn take_due(

@@ -20,19 +20,19 @@ use crate::store::values::SqlTime;
 #[diesel(table_name = transactions, treat_none_as_default_value = false)]
 #[diesel(treat_none_as_null = true, primary_key(account_id, transaction_id))]
 pub struct TransactionRow {
-    account_id: String,
-    transaction_id: String,
-    source_account: String,
-    destination_account: String,
-    amount_minor: i64,
-    currency: String,
-    state: String,
-    fence: i64,
-    attempts: i32,
-    due_at: Option<SqlTime>,
-    last_failure: Option<String>,
-    created_at: SqlTime,
-    processed_at: Option<SqlTime>,
+    pub(crate) account_id: String,
+    pub(crate) transaction_id: String,
+    pub(crate) source_account: String,
+    pub(crate) destination_account: String,
+    pub(crate) amount_minor: i64,
+    pub(crate) currency: String,
+    pub(crate) state: String,
+    pub(crate) fence: i64,
+    pub(crate) attempts: i32,
+    pub(crate) due_at: Option<SqlTime>,
+    pub(crate) last_failure: Option<String>,
+    pub(crate) created_at: SqlTime,
+    pub(crate) processed_at: Option<SqlTime>,
 }
 
 impl TransactionRow {

@@ -1,0 +1,156 @@
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use futures_util::future::join_all;
+
+use super::*;
+
+struct Call {
+    number: u32,
+    reply: oneshot::Sender<u32>,
+}
+
+/// Runs a batch when it is let, notes what was in it, and panics at number 13.
+struct Gated {
+    entered: Sender<()>,
+    gate: Receiver<()>,
+    batches: Arc<Mutex<Vec<Vec<u32>>>>,
+}
+
+impl Batches for Gated {
+    type Call = Call;
+
+    fn run(&mut self, calls: Vec<Call>) {
+        self.entered.send(()).expect("the test looks");
+        self.gate.recv().expect("the test lets it");
+        let numbers = calls.iter().map(|call| call.number).collect();
+        self.batches.lock().expect("nobody panics with it").push(numbers);
+        for call in calls {
+            assert_ne!(call.number, 13);
+            let _ = call.reply.send(call.number * 10);
+        }
+    }
+}
+
+struct Scene {
+    lane: Arc<Lane<Call>>,
+    entered: Receiver<()>,
+    gate: Sender<()>,
+    batches: Arc<Mutex<Vec<Vec<u32>>>>,
+}
+
+const PATIENT: Duration = Duration::from_secs(60);
+
+fn scene(batch: usize, queue: usize, wait: Duration) -> Scene {
+    let (entered, has_entered) = channel();
+    let (let_it, gate) = channel();
+    let batches = Arc::default();
+    let gated = Gated { entered, gate, batches: Arc::clone(&batches) };
+    let options = LaneOptions { count: 1, batch, queue };
+    let lane = Lane::start(&options, wait, &Measurements::default(), gated).expect("a thread");
+    Scene { lane: Arc::new(lane), entered: has_entered, gate: let_it, batches }
+}
+
+impl Scene {
+    fn call(&self, number: u32) -> tokio::task::JoinHandle<Result<u32, LaneError>> {
+        let lane = self.lane.clone();
+        tokio::spawn(async move { lane.call(|reply| Call { number, reply }).await })
+    }
+
+    /// Makes the lane busy with a call.
+    fn busy(&self, number: u32) -> tokio::task::JoinHandle<Result<u32, LaneError>> {
+        let call = self.call(number);
+        self.entered.recv().expect("it runs");
+        call
+    }
+
+    async fn queued(&self, waiting: usize) {
+        while self.lane.pool_use("lane").waiting < waiting {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn batches(&self) -> Vec<Vec<u32>> {
+        self.batches.lock().expect("nobody panics with it").clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_come_while_a_batch_runs_share_the_next_one() {
+    let scene = scene(256, 100, PATIENT);
+    let first = scene.busy(1);
+    let others: Vec<_> = (2..=50).map(|number| scene.call(number)).collect();
+    scene.queued(49).await;
+    (0..2).for_each(|_| scene.gate.send(()).expect("it waits"));
+    assert_eq!(first.await.expect("it ran"), Ok(10));
+    for (other, number) in join_all(others).await.into_iter().zip(2..) {
+        assert_eq!(other.expect("it ran"), Ok(number * 10), "each gets its own answer");
+    }
+    let sizes: Vec<_> = scene.batches().iter().map(Vec::len).collect();
+    assert_eq!(sizes, [1, 49]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_never_larger_than_it_may_be() {
+    let scene = scene(4, 100, PATIENT);
+    let first = scene.busy(1);
+    let others: Vec<_> = (2..=11).map(|number| scene.call(number)).collect();
+    scene.queued(10).await;
+    (0..4).for_each(|_| scene.gate.send(()).expect("it waits"));
+    first.await.expect("it ran").expect("it is done");
+    assert!(join_all(others).await.into_iter().all(|other| other.is_ok_and(|it| it.is_ok())));
+    let sizes: Vec<_> = scene.batches().iter().map(Vec::len).collect();
+    assert_eq!(sizes, [1, 4, 4, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_queue_cannot_hold_is_refused_and_never_runs() {
+    let scene = scene(256, 2, PATIENT);
+    let first = scene.busy(1);
+    let queued = [scene.call(2), scene.call(3)];
+    scene.queued(2).await;
+    assert_eq!(scene.call(4).await.expect("it ran"), Err(LaneError::Full));
+    assert!(matches!(RepositoryError::from(LaneError::Full), RepositoryError::Unavailable(_)));
+    (0..2).for_each(|_| scene.gate.send(()).expect("it waits"));
+    first.await.expect("it ran").expect("it is done");
+    assert!(join_all(queued).await.into_iter().all(|it| it.is_ok_and(|it| it.is_ok())));
+    assert!(!scene.batches().concat().contains(&4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_turn_comes_too_late_is_refused_and_never_runs() {
+    let scene = scene(256, 100, Duration::from_millis(20));
+    let first = scene.busy(1);
+    let late = scene.call(2);
+    assert_eq!(late.await.expect("it ran"), Err(LaneError::Late));
+    scene.gate.send(()).expect("it waits");
+    assert_eq!(first.await.expect("it ran"), Ok(10), "a call whose turn has come is waited for");
+    let next = scene.busy(3);
+    scene.gate.send(()).expect("it waits");
+    next.await.expect("it ran").expect("it is done");
+    assert_eq!(scene.batches(), [vec![1], vec![3]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_fails_its_batch_and_not_the_lane() {
+    let scene = scene(256, 100, PATIENT);
+    let unlucky = scene.busy(13);
+    scene.gate.send(()).expect("it waits");
+    assert_eq!(unlucky.await.expect("it ran"), Err(LaneError::Panicked));
+    let next = scene.busy(2);
+    scene.gate.send(()).expect("it waits");
+    assert_eq!(next.await.expect("it ran"), Ok(20));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_that_is_closed_runs_what_is_queued_and_takes_no_more() {
+    let scene = scene(256, 100, PATIENT);
+    let first = scene.busy(1);
+    let queued = scene.call(2);
+    scene.queued(1).await;
+    scene.lane.close();
+    assert_eq!(scene.call(3).await.expect("it ran"), Err(LaneError::Closed));
+    (0..2).for_each(|_| scene.gate.send(()).expect("it waits"));
+    assert_eq!(first.await.expect("it ran"), Ok(10));
+    assert_eq!(queued.await.expect("it ran"), Ok(20));
+}

@@ -1,0 +1,157 @@
+//! Group commit on PostgreSQL: payments that are opened and settled and transactions that are
+//! announced at the same time share a transaction, on a connection of the lane's own.
+//!
+//! A call that a batch cannot do, and every call of a batch that fails, goes back to its caller to
+//! run alone, on a pooled connection. That is also how a commit without an answer is resolved: alone,
+//! each call reads what became of it.
+
+mod batch;
+mod columns;
+mod ingested;
+mod records;
+mod writes;
+
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use diesel::{Connection, RunQueryDsl};
+use metrics::{Counter, counter, describe_counter};
+use payonce_domain::ports::{AnnouncedTransaction, Ingested, OpenPayment, Opened, Settle, Settled};
+use tokio::sync::oneshot;
+
+use self::batch::{Calls, Outcomes};
+use crate::lane::Batches;
+use crate::measurements::Measurements;
+use crate::store::error::StoreError;
+
+const ALONE: &str = "payonce_lane_calls_alone_total";
+
+/// Plans for arrays are made once, before their lengths are known, and must not depend on what the
+/// tables held then: any other plan than by index is slower by far. A lane waits for nobody long.
+const SESSION: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
+     SET enable_hashjoin = off; SET enable_mergejoin = off; SET lock_timeout = '100ms'";
+
+/// A call that waits for its batch.
+pub struct Queued<I, O> {
+    /// What is asked for.
+    pub call: I,
+    /// The way back.
+    pub reply: oneshot::Sender<Reply<I, O>>,
+}
+
+/// What a caller is told.
+pub enum Reply<I, O> {
+    /// It is done, and has committed.
+    Done(O),
+    /// It has to run alone.
+    Alone(I),
+}
+
+/// The calls that share transactions.
+pub enum Call {
+    /// Opens a payment.
+    Open(Queued<OpenPayment, Opened>),
+    /// Settles one.
+    Settle(Queued<Settle, Settled>),
+    /// Stores an announced transaction.
+    Ingest(Queued<AnnouncedTransaction, Ingested>),
+}
+
+/// Runs batches on one connection.
+pub struct PostgresBatches {
+    url: String,
+    session: &'static str,
+    connection: Option<PgConnection>,
+    alone: Counter,
+}
+
+impl PostgresBatches {
+    /// Connects when there is something to do; `session` sets up every connection of the store.
+    pub fn new(url: String, session: &'static str, measurements: &Measurements) -> Self {
+        let alone = measurements.record(|| {
+            describe_counter!(
+                ALONE,
+                "Writes that could not share a transaction and ran alone: keys in use, rows that \
+                 somebody held, batches that failed."
+            );
+            counter!(ALONE)
+        });
+        Self { url, session, connection: None, alone }
+    }
+
+    fn connect(&self) -> Result<PgConnection, diesel::ConnectionError> {
+        let mut conn = PgConnection::establish(&self.url)?;
+        for settings in [self.session, SESSION] {
+            conn.batch_execute(settings)
+                .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+        }
+        Ok(conn)
+    }
+
+    /// Runs the calls in one transaction; `None` when nothing is known of any.
+    fn commit(&mut self, calls: &Calls<'_>) -> Option<Outcomes> {
+        let mut conn = match self.connection.take().map_or_else(|| self.connect(), Ok) {
+            Ok(conn) => conn,
+            Err(error) => {
+                tracing::warn!(%error, "a lane cannot reach the database");
+                return None;
+            }
+        };
+        let done = conn.transaction(|conn| batch::run(conn, calls));
+        match done {
+            Ok(outcomes) => {
+                self.connection = Some(conn);
+                Some(outcomes)
+            }
+            Err(error) => {
+                let error: &StoreError = &error;
+                tracing::warn!(%error, "a batch of writes failed; each runs alone");
+                self.connection = is_alive(&mut conn).then_some(conn);
+                None
+            }
+        }
+    }
+}
+
+impl Batches for PostgresBatches {
+    type Call = Call;
+
+    fn run(&mut self, calls: Vec<Call>) {
+        let (mut opens, mut settles, mut announced) = (Vec::new(), Vec::new(), Vec::new());
+        for call in calls {
+            match call {
+                Call::Open(queued) => opens.push(queued),
+                Call::Settle(queued) => settles.push(queued),
+                Call::Ingest(queued) => announced.push(queued),
+            }
+        }
+        let outcomes = self.commit(&Calls {
+            opens: opens.iter().map(|queued| &queued.call).collect(),
+            settles: settles.iter().map(|queued| &queued.call).collect(),
+            announced: announced.iter().map(|queued| &queued.call).collect(),
+        });
+        let outcomes = outcomes.unwrap_or_default();
+        reply(opens, outcomes.opens, &self.alone);
+        reply(settles, outcomes.settles, &self.alone);
+        reply(announced, outcomes.announced, &self.alone);
+    }
+}
+
+/// Tells each caller; those without an outcome run alone.
+fn reply<I, O>(queued: Vec<Queued<I, O>>, outcomes: Vec<Option<O>>, alone: &Counter) {
+    let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(|| None));
+    for (queued, outcome) in queued.into_iter().zip(outcomes) {
+        let reply = match outcome {
+            Some(outcome) => Reply::Done(outcome),
+            None => {
+                alone.increment(1);
+                Reply::Alone(queued.call)
+            }
+        };
+        // A caller that is gone needs no answer.
+        let _ = queued.reply.send(reply);
+    }
+}
+
+fn is_alive(conn: &mut PgConnection) -> bool {
+    diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>("true")).execute(conn).is_ok()
+}

@@ -1,0 +1,107 @@
+//! What holds of writes that share a transaction: each stands and falls alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::Connection;
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use payonce_adapters::{LaneOptions, StoreOptions};
+use payonce_domain::ports::{OpenPayment, Opened, Owned, RepositoryError, Settled};
+use payonce_testing::TestDatabase;
+use tokio::time::timeout;
+
+use crate::fixtures::{answer, open, record, settle};
+use crate::harness::{Call, Database, OPTIONS, Store, keep, race};
+
+/// Opens, whatever comes of it.
+fn trying(store: &Store, call: OpenPayment) -> Call<Result<Opened, RepositoryError>> {
+    let payments = Arc::clone(&store.payments);
+    Box::pin(async move { payments.open(call).await })
+}
+
+/// Settles, whatever comes of it.
+fn ending(store: &Store, owned: &Owned) -> Call<Result<Settled, RepositoryError>> {
+    let (payments, call) = (Arc::clone(&store.payments), settle(owned, "{}"));
+    Box::pin(async move { payments.settle(call).await })
+}
+
+/// Opens a payment for each of `k0`, `k1`, …, all at once.
+async fn own_at_once(store: &Store, count: usize) -> Vec<Owned> {
+    let opened = race((0..count).map(|n| store.opening(open(&format!("k{n}"))))).await;
+    let owned = opened.into_iter().map(|one| match one {
+        Opened::Owned(owned) => *owned,
+        other => panic!("not owned: {other:?}"),
+    });
+    owned.collect()
+}
+
+pub async fn of_payments_opened_at_once_one_that_cannot_be_stored_fails_alone(
+    database: Arc<Database>,
+) {
+    let store = database.store().await;
+    let first = store.own(open("first")).await;
+    let twin = OpenPayment { candidate: first.payment.id, ..open("twin") };
+    let calls = (0..60).map(|n| open(&format!("k{n}"))).chain([twin]);
+    let opened = race(calls.map(|call| trying(&store, call))).await;
+    let (bad, good) = opened.split_last().expect("there are 61");
+    assert!(good.iter().all(|one| matches!(one, Ok(Opened::Owned(_)))), "{good:?}");
+    assert!(matches!(bad, Err(RepositoryError::Inconsistent { .. })), "{bad:?}");
+    assert_eq!(store.all_payments().await.len(), 61);
+    assert_eq!(store.keys.find(&record("twin")).await.expect("it finds"), None);
+}
+
+pub async fn of_payments_settled_at_once_one_that_cannot_be_stored_fails_alone(
+    database: Arc<Database>,
+) {
+    let store = database.store().await;
+    let owned = own_at_once(&store, 60).await;
+    // A final payment under a record that is not: no rule allows it.
+    database.execute_unchecked("UPDATE payments SET status = 'FAILED' WHERE key = 'k0'");
+    let settled = race(owned.iter().map(|one| ending(&store, one))).await;
+    let (bad, good) = settled.split_first().expect("there are 60");
+    assert!(matches!(bad, Err(RepositoryError::Inconsistent { .. })), "{bad:?}");
+    for one in good {
+        let Ok(Settled::Stored(stored)) = one else { panic!("{one:?}") };
+        assert_eq!(stored.answer, answer("{}"));
+    }
+}
+
+pub async fn many_lanes_open_settle_and_replay_each_key_as_one_does(database: Arc<Database>) {
+    let lanes = LaneOptions { count: 3, batch: 7, queue: 4096 };
+    let store = database.store_with(StoreOptions { lanes, ..OPTIONS }).await;
+    let owned = own_at_once(&store, 90).await;
+    let settled = race(owned.iter().map(|one| store.settling(settle(one, "{}")))).await;
+    assert!(settled.iter().all(|one| matches!(one, Settled::Stored(_))), "{settled:?}");
+    let again = (0..180).map(|n| store.opening(open(&format!("k{}", n % 90))));
+    for (place, replayed) in race(again).await.into_iter().enumerate() {
+        let Opened::Replay(replayed) = replayed else { panic!("{replayed:?}") };
+        assert_eq!(replayed.request_id, owned[place % 90].request_id, "each key has its own");
+    }
+    assert_eq!(store.all_payments().await.len(), 90);
+}
+
+/// SQLite has no locks on rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_somebody_holds_holds_up_no_other_on_postgres() {
+    keep(TestDatabase::postgres, |database| async move {
+        let store = database.store().await;
+        let owned = own_at_once(&store, 30).await;
+        let mut somebody = PgConnection::establish(database.url()).expect("the server is there");
+        let hold = "BEGIN; SELECT 1 FROM idempotency_records WHERE key = 'k0' FOR UPDATE";
+        somebody.batch_execute(hold).expect("nobody else holds it");
+        let (first, others) = owned.split_first().expect("there are 30");
+        let others = race(others.iter().map(|one| ending(&store, one)));
+        let mut waits = ending(&store, first);
+        let others = tokio::select! {
+            others = others => others,
+            early = &mut waits => panic!("somebody holds it: {early:?}"),
+        };
+        assert!(others.iter().all(|one| matches!(one, Ok(Settled::Stored(_)))), "{others:?}");
+        drop(somebody);
+        // It was let go in time, or the wait for it was given up: it can be settled either way.
+        let _ = timeout(Duration::from_secs(30), waits).await.expect("it ends");
+        assert!(matches!(ending(&store, first).await, Ok(Settled::Stored(_))));
+    })
+    .await;
+}
