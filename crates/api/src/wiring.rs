@@ -11,20 +11,22 @@ use payonce_adapters::local_rate_limiter::LocalRateLimiter;
 use payonce_adapters::measurements::Measurements;
 use payonce_adapters::postgres::PostgresStore;
 use payonce_adapters::processing::ImmediateProcessor;
-use payonce_adapters::redis::{RedisLink, RedisOptions, RedisRateLimiter};
+use payonce_adapters::redis::{AnswersInRedis, RedisLink, RedisOptions, RedisRateLimiter};
+use payonce_adapters::replay_cache::ReplayTiers;
 use payonce_adapters::sqlite::SqliteStore;
 use payonce_adapters::system::{BootClock, ThreadRandom};
 use payonce_adapters::{LaneOptions, MeasuredRepository, StoreOptions};
 use payonce_domain::gateway::GatewayKeySecret;
 use payonce_domain::ports::{
     BacklogQueries, BoxedError, ChargeLedger, IdempotencyRepository, OpaqueRepository,
-    PaymentGateway, PaymentQueries, PaymentRepository, PinnedSettings, RateLimiter, SettlementNews,
-    TransactionRepository,
+    PaymentGateway, PaymentQueries, PaymentRepository, PinnedSettings, RateLimiter, ReplayCache,
+    SettlementNews, TransactionRepository,
 };
 use payonce_domain::use_cases::fake_gateway::FakeGateway;
 use payonce_domain::use_cases::{
     CreatePayment, CreateTerms, IngestTransaction, PayPayment, PayTerms, ProcessTransactions,
-    ProcessingTerms, RecoverPayments, RecoveryTerms, ResolvePayment, StoreOpaqueOperation, Waiters,
+    ProcessingTerms, RecoverPayments, RecoveryTerms, Replays, ResolvePayment, StoreOpaqueOperation,
+    Waiters,
 };
 use secrecy::ExposeSecret;
 use std::time::Duration;
@@ -34,6 +36,7 @@ use tokio_util::task::TaskTracker;
 
 pub use payonce_adapters::gateway::CircuitState;
 pub use payonce_adapters::migrations::MigrationState;
+pub use payonce_adapters::replay_cache::AnswersInMemory;
 pub use payonce_adapters::tls::choose_cryptography;
 pub use payonce_adapters::{PoolUse, Pooled};
 
@@ -41,7 +44,7 @@ use crate::api::Api;
 use crate::http::{BodyLimits, JsonAnswers, RequestMetrics, WebhookSignatures, Webhooks};
 use crate::settings::{
     DatabaseSettings, DatabaseUrl, GatewayKind, GatewaySettings, RateLimitSettings, RedisSettings,
-    Settings, WebhookSecret, WebhooksSettings,
+    ReplayCacheSettings, Settings, WebhookSecret, WebhooksSettings,
 };
 use crate::telemetry::{LiveGauges, Metrics, TransactionMetrics};
 
@@ -217,6 +220,8 @@ impl Service {
         let store = Store::measured(&settings.database, &measurements)
             .map_err(|error| format!("database.url: {error}"))?;
         let redis = redis(&settings.redis, &measurements)?;
+        let memory = answers_in_memory(&settings.replay_cache, &measurements);
+        let replays = replays(&settings.replay_cache, &memory, redis.as_ref(), &measurements);
         let ledger = Arc::new(Ledger::default());
         let waiters = Waiters::new(settings.idempotency.waiters);
         let tasks = TaskTracker::new();
@@ -231,6 +236,7 @@ impl Service {
             clock: Arc::new(BootClock),
             random: Arc::new(ThreadRandom),
             waiters: waiters.clone(),
+            replays: replays.clone(),
             terms: pay_terms(settings),
         };
         let pay = Arc::new(pay);
@@ -259,7 +265,8 @@ impl Service {
             },
         };
         let live_gauges =
-            LiveGauges::new(&metrics, waiters.clone(), tasks.clone(), store.pools.clone(), circuit);
+            LiveGauges::new(&metrics, waiters.clone(), tasks.clone(), store.pools.clone(), circuit)
+                .with_answers(&metrics, memory);
         let processing = Arc::new(processing(settings, &store, &tasks));
         let api = Api {
             account: "default".parse()?,
@@ -270,6 +277,7 @@ impl Service {
             create_payment: Arc::new(create_payment),
             store_opaque: Arc::new(StoreOpaqueOperation {
                 repository: store.opaque.clone(),
+                replays,
                 random: Arc::new(ThreadRandom),
                 retention: settings.idempotency.retention,
                 after_expiry: settings.idempotency.after_expiry,
@@ -351,6 +359,29 @@ fn redis(
     };
     let link = RedisLink::open(&options, &Handle::current());
     Ok(Some(Arc::new(link.map_err(|error| format!("redis.url: {error}"))?)))
+}
+
+fn answers_in_memory(
+    settings: &ReplayCacheSettings,
+    measurements: &Measurements,
+) -> Option<Arc<AnswersInMemory>> {
+    let bytes = settings.memory.as_u64();
+    (bytes > 0).then(|| Arc::new(AnswersInMemory::new(bytes, Arc::new(BootClock), measurements)))
+}
+
+fn replays(
+    settings: &ReplayCacheSettings,
+    memory: &Option<Arc<AnswersInMemory>>,
+    redis: Option<&Arc<RedisLink>>,
+    measurements: &Measurements,
+) -> Arc<Replays> {
+    let redis = redis
+        .filter(|_there| settings.redis)
+        .map(|link| AnswersInRedis::new(Arc::clone(link), Handle::current(), measurements));
+    let is_on = memory.is_some() || redis.is_some();
+    let tiers = ReplayTiers::new(memory.clone(), redis, measurements);
+    let cache = is_on.then(|| Arc::new(tiers) as Arc<dyn ReplayCache>);
+    Arc::new(Replays { cache, clock: Arc::new(BootClock) })
 }
 
 fn rate_limiter(

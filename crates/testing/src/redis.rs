@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use redis::{Client, Commands, Connection};
 use rustix::process::{Pid, Signal, kill_process};
@@ -141,6 +142,24 @@ impl Contents {
         let keys = self.keys();
         let times = keys.iter().map(|key| self.connection.pttl(key).expect("Redis answers"));
         times.collect()
+    }
+
+    /// Copies what is kept under a key, and for how long, to another.
+    pub fn copy(&mut self, from: &str, to: &str) {
+        let mut copy = redis::cmd("COPY");
+        copy.arg(from).arg(to).exec(&mut self.connection).expect("Redis answers");
+    }
+
+    /// From now on a key is kept for so long.
+    pub fn keep_for(&mut self, key: &str, life: Duration) {
+        let mut expire = redis::cmd("PEXPIRE");
+        let millis = u64::try_from(life.as_millis()).expect("not that long");
+        expire.arg(key).arg(millis).exec(&mut self.connection).expect("Redis answers");
+    }
+
+    /// From now on a key is kept for good.
+    pub fn keep_for_good(&mut self, key: &str) {
+        redis::cmd("PERSIST").arg(key).exec(&mut self.connection).expect("Redis answers");
     }
 
     /// Deletes everything on the server, of whatever prefix.

@@ -5,12 +5,12 @@
 //! once that Redis is not there.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
-use payonce_domain::ports::BoxedError;
+use payonce_domain::ports::{BoxedError, Clock};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult};
 use secrecy::{ExposeSecret, SecretString};
@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::measurements::Measurements;
+use crate::system::BootClock;
 
 const UP: &str = "payonce_redis_up";
 const ERRORS: &str = "payonce_redis_errors_total";
@@ -62,6 +63,7 @@ struct Shared {
     timeout: Duration,
     live: watch::Sender<Option<Live>>,
     is_up: watch::Sender<bool>,
+    clock: Mutex<Option<ClockReading>>,
     measurements: Measurements,
 }
 
@@ -70,6 +72,13 @@ struct Shared {
 struct Live {
     connection: MultiplexedConnection,
     number: u64,
+}
+
+/// What Redis's clock read, at the latest when this process's read the other.
+#[derive(Clone, Copy)]
+struct ClockReading {
+    at: Duration,
+    redis: Duration,
 }
 
 /// Why a question has no answer.
@@ -87,6 +96,7 @@ impl RedisLink {
             timeout: options.timeout,
             live: watch::Sender::new(None),
             is_up: watch::Sender::new(false),
+            clock: Mutex::default(),
             measurements: options.measurements.clone(),
         });
         shared.describe();
@@ -103,6 +113,14 @@ impl RedisLink {
     /// The key of a thing of that kind.
     pub fn key(&self, kind: &str, name: &str) -> String {
         format!("{}:{kind}:{name}", self.prefix)
+    }
+
+    /// What Redis's own clock reads, in milliseconds, when [`BootClock`] reads so much, or a little
+    /// before; `None` while Redis is away, and for what is over.
+    pub fn time_at(&self, at: Duration) -> Option<u64> {
+        let reading = (*self.shared.clock())?;
+        let ahead = at.checked_sub(reading.at)?;
+        u64::try_from(reading.redis.saturating_add(ahead).as_millis()).ok()
     }
 
     /// Counts what was done without Redis.
@@ -161,6 +179,7 @@ impl Shared {
             let is_this = live.as_ref().is_some_and(|live| live.number == number);
             if is_this {
                 *live = None;
+                *self.clock() = None;
                 self.report(false);
             }
             is_this
@@ -192,9 +211,18 @@ impl Shared {
         Ok(connection)
     }
 
+    /// Looks whether it answers, and what time it has.
     async fn look(&self, mut connection: MultiplexedConnection) -> Result<(), Failure> {
-        let ping = async { redis::cmd("PING").exec_async(&mut connection).await };
-        self.in_time(ping).await
+        let time = async { redis::cmd("TIME").query_async(&mut connection).await };
+        let (seconds, micros): (u64, u64) = self.in_time(time).await?;
+        let redis = Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros));
+        *self.clock() = Some(ClockReading { at: BootClock.elapsed(), redis });
+        Ok(())
+    }
+
+    fn clock(&self) -> MutexGuard<'_, Option<ClockReading>> {
+        // No code panics while it holds the lock, so what is read is whole.
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -73,6 +73,7 @@ fn stored_answer(
     SettledAnswer {
         answer: call.answer.clone(),
         expires_at: SqlTime::truncated(expires_at).0,
+        told_at: now,
         request_id: record.request_id.clone(),
     }
 }

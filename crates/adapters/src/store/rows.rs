@@ -161,7 +161,7 @@ impl RecordRow {
                 self.answer_status = i16::try_from(settlement.answer.status).ok();
                 self.answer_content_type = Some(settlement.answer.content_type.clone());
                 self.answer_location = settlement.answer.location.clone();
-                self.answer_body = Some(settlement.answer.body.clone());
+                self.answer_body = Some(settlement.answer.body.to_vec());
                 ("settled", None)
             }
             RecordState::Purged { settled_at, expired_at } => {
@@ -215,7 +215,7 @@ fn record_state(row: &RecordRow, at: &Place) -> Result<RecordState, StoreError> 
                 )?,
                 content_type: at.present("answer_content_type", row.answer_content_type.clone())?,
                 location: row.answer_location.clone(),
-                body: at.present("answer_body", row.answer_body.clone())?,
+                body: at.present("answer_body", row.answer_body.clone())?.into(),
             },
             settled_at: at.present("settled_at", row.settled_at)?.0,
             expires_at: at.present("expires_at", row.expires_at)?.0,

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use payonce_domain::idempotency::{AfterExpiry, Fence, Generation, RecordState};
 use payonce_domain::ports::{
-    OpenPayment, Opened, Owned, OwnedBy, RepositoryError, Settle, Settled,
+    OpaqueStored, OpenPayment, Opened, Owned, OwnedBy, RepositoryError, Settle, Settled,
 };
 
-use crate::fixtures::{hand_over, open, open_and_die, open_for, record, settle};
+use crate::fixtures::{DAY, hand_over, open, open_and_die, open_for, record, settle};
 use crate::harness::{Database, Store, causes, one_owner, race};
+use crate::opaque::call;
 
 pub async fn an_expired_key_is_refused_with_its_payment(database: Arc<Database>) {
     let store = database.store().await;
@@ -203,4 +204,27 @@ async fn expired(store: &Store, name: &str) -> Owned {
     let settled = store.settle(call).await;
     assert!(matches!(settled, Settled::Stored(_)), "{settled:?}");
     owned
+}
+
+pub async fn an_answer_tells_how_much_is_left_of_it_by_the_stores_clock(database: Arc<Database>) {
+    let store = database.store().await;
+    let owned = store.own(open("k")).await;
+    let before = store.known(&record("k")).await.now;
+    let settled = store.settle(settle(&owned, "paid")).await;
+    let Settled::Stored(stored) = settled else { panic!("{settled:?}") };
+    let after = store.known(&record("k")).await.now;
+    assert!((before..=after).contains(&stored.told_at), "{before} {stored:?} {after}");
+    let left = stored.expires_at - stored.told_at;
+    assert!((left - DAY).abs() < time::Duration::MICROSECOND, "{left}");
+
+    let opened = store.open(open("k")).await;
+    let Opened::Replay(replay) = opened else { panic!("{opened:?}") };
+    assert!(after <= replay.told_at && replay.expires_at == stored.expires_at, "{replay:?}");
+    let first = store.opaque.store(call("opaque", "data")).await.expect("it answers");
+    let OpaqueStored::First(first) = first else { panic!("{first:?}") };
+    let left = first.expires_at - first.told_at;
+    assert!((left - DAY).abs() < time::Duration::MICROSECOND, "{left}");
+    let again = store.opaque.store(call("opaque", "data")).await.expect("it answers");
+    let OpaqueStored::Replay(again) = again else { panic!("{again:?}") };
+    assert!(first.told_at <= again.told_at && again == first, "{again:?}");
 }

@@ -92,7 +92,7 @@ pub fn answer(body: &str) -> StoredAnswer {
         status: 201,
         content_type: "application/json".to_owned(),
         location: Some("/payments/1".to_owned()),
-        body: body.into(),
+        body: body.to_owned().into(),
     }
 }
 

@@ -80,6 +80,7 @@ payonce_testing::promises! {
         a_purged_key_is_refused_or_reused_like_an_expired_one,
         no_generation_of_a_key_is_ever_paid_twice,
         what_is_not_settled_never_expires,
+        an_answer_tells_how_much_is_left_of_it_by_the_stores_clock,
     }
     recovery {
         a_dead_a_queued_and_an_unknown_payment_are_taken_under_the_next_fence,

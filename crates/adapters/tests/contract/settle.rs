@@ -136,14 +136,14 @@ pub async fn an_answer_is_replayed_byte_for_byte(database: Arc<Database>) {
             status: 201,
             content_type: "application/problem+json; charset=\"utf-8\"".to_owned(),
             location: Some("/payments/1?q='ü'&🐚".to_owned()),
-            body: every_byte,
+            body: every_byte.into(),
         },
-        StoredAnswer { status: 100, content_type: String::new(), location: None, body: Vec::new() },
+        StoredAnswer { status: 100, content_type: String::new(), location: None, body: "".into() },
         StoredAnswer {
             status: 599,
             content_type: "text/plain".to_owned(),
             location: Some(String::new()),
-            body: vec![0xff; 1 << 20],
+            body: vec![0xff; 1 << 20].into(),
         },
     ];
     for (n, answer) in answers.into_iter().enumerate() {

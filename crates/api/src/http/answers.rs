@@ -29,6 +29,6 @@ pub fn json_answer(status: u16, body: &impl Serialize) -> StoredAnswer {
         content_type: mime::APPLICATION_JSON.to_string(),
         location: None,
         // Strings always serialise.
-        body: serde_json::to_vec(body).unwrap_or_default(),
+        body: serde_json::to_vec(body).unwrap_or_default().into(),
     }
 }

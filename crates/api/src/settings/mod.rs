@@ -12,6 +12,7 @@ mod pay;
 mod problems;
 mod rate_limit;
 mod redis;
+mod replay_cache;
 mod server;
 mod telemetry;
 mod transactions;
@@ -33,6 +34,7 @@ pub use pay::PaySettings;
 pub use problems::SettingsError;
 pub use rate_limit::RateLimitSettings;
 pub use redis::{RedisSettings, RedisUrl};
+pub use replay_cache::ReplayCacheSettings;
 pub use server::ServerSettings;
 pub use telemetry::{CollectorUrl, TelemetrySettings};
 pub use transactions::TransactionsSettings;
@@ -62,6 +64,8 @@ pub struct Settings {
     pub fake_gateway: FakeGatewaySettings,
     /// Keys.
     pub idempotency: IdempotencySettings,
+    /// Stored answers that are kept near at hand.
+    pub replay_cache: ReplayCacheSettings,
     /// How much one client may ask for.
     pub rate_limit: RateLimitSettings,
     /// Payments.
@@ -113,6 +117,7 @@ impl Settings {
         self.pay.check(&mut problems);
         self.database.check(&mut problems);
         self.redis.check(&mut problems);
+        self.replay_cache.check(&mut problems);
         self.rate_limit.check(&mut problems);
         if problems.is_empty() { Ok(self) } else { Err(SettingsError::new(problems)) }
     }

@@ -7,11 +7,13 @@ use payonce_domain::use_cases::Waiters;
 use tokio_util::task::TaskTracker;
 
 use super::Metrics;
-use crate::wiring::{Circuit, CircuitState, Pooled};
+use crate::wiring::{AnswersInMemory, Circuit, CircuitState, Pooled};
 
 const WAITERS: &str = "payonce_waiters";
 const UNDER_WAY: &str = "payonce_payments_under_way";
 const CIRCUIT: &str = "payonce_gateway_circuit";
+const ANSWERS: &str = "payonce_replay_cache_entries";
+const ANSWER_BYTES: &str = "payonce_replay_cache_bytes";
 const POOL_LIMIT: &str = "payonce_pool_limit";
 const POOL_OPEN: &str = "payonce_pool_connections";
 const POOL_IN_USE: &str = "payonce_pool_connections_in_use";
@@ -23,6 +25,7 @@ pub struct LiveGauges {
     tasks: TaskTracker,
     pools: Arc<dyn Pooled>,
     circuit: Option<Arc<dyn Circuit>>,
+    answers: Option<Arc<AnswersInMemory>>,
     gauges: Gauges,
 }
 
@@ -50,7 +53,17 @@ impl LiveGauges {
             describe_gauge!(POOL_WAITING, "Callers that wait for a connection.");
             Gauges { waiters: gauge!(WAITERS), under_way: gauge!(UNDER_WAY) }
         });
-        Self { waiters, tasks, pools, circuit, gauges }
+        Self { waiters, tasks, pools, circuit, answers: None, gauges }
+    }
+
+    /// Reads also what is kept in memory, where anything is.
+    #[must_use]
+    pub fn with_answers(self, metrics: &Metrics, answers: Option<Arc<AnswersInMemory>>) -> Self {
+        metrics.record(|| {
+            describe_gauge!(ANSWERS, "Stored answers in memory.");
+            describe_gauge!(ANSWER_BYTES, "The bytes that stored answers take in memory.");
+        });
+        Self { answers, ..self }
     }
 
     /// Sets every gauge to what it is now.
@@ -66,6 +79,11 @@ impl LiveGauges {
                 set(POOL_OPEN, pool.open);
                 set(POOL_IN_USE, pool.in_use);
                 set(POOL_WAITING, pool.waiting);
+            }
+            if let Some(answers) = &self.answers {
+                gauge!(ANSWERS).set(float(answers.entries()));
+                // No machine has so many bytes that a float would not hold their number.
+                gauge!(ANSWER_BYTES).set(answers.bytes() as f64);
             }
             if let Some(circuit) = &self.circuit {
                 let now = circuit.state();

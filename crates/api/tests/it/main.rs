@@ -35,6 +35,7 @@ mod payments;
 mod processing;
 mod rate_limit;
 mod redis_faults;
+mod replay_cache;
 mod restart;
 mod signed_webhooks;
 mod store_failures;
@@ -239,6 +240,15 @@ payonce_testing::promises! {
         a_service_starts_without_its_redis,
         what_is_no_redis_is_done_without,
         a_limit_holds_while_redis_is_away,
+    }
+    replay_cache {
+        a_stored_answer_is_replayed_while_the_database_is_away,
+        what_the_database_replayed_once_is_at_hand_from_then_on,
+        another_request_under_a_key_at_hand_is_refused,
+        an_answer_at_hand_is_not_replayed_once_it_has_expired,
+        a_reused_key_is_never_answered_by_what_it_was_before,
+        an_answer_of_one_instance_is_at_hand_at_another_through_redis,
+        garbage_in_redis_answers_nobody,
     }
     expiry {
         an_expired_key_is_refused_and_nothing_is_executed,

@@ -49,6 +49,11 @@ pub async fn metrics_are_explained_and_begin_at_zero(database: Arc<Database>) {
     }
     for name in [
         "payonce_replays_total",
+        "payonce_replay_cache_hits_total",
+        "payonce_replay_cache_misses_total",
+        "payonce_replay_cache_evictions_total",
+        "payonce_replay_cache_entries",
+        "payonce_replay_cache_bytes",
         "payonce_mismatches_total",
         "payonce_conflicts_total",
         "payonce_fenced_writes_total",

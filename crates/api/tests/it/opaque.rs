@@ -291,7 +291,7 @@ pub async fn a_record_of_a_newer_version_is_left_alone_for_now(database: Arc<Dat
             status: 201,
             content_type: "application/json".to_owned(),
             location: None,
-            body: b"{}".into(),
+            body: "{}".into(),
         },
         retention: std::time::Duration::from_secs(3600),
         after_expiry: AfterExpiry::Refuse,

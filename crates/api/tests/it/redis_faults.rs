@@ -16,8 +16,10 @@ use tokio::time::{sleep, timeout};
 use crate::app::{BODY, Database, TestApp, eventually};
 
 /// A limit that nobody reaches, and whose buckets take their time to be full again; so long a
-/// timeout that it shows when anybody waits for Redis.
-const SETTINGS: [(&str, &str); 3] = [
+/// timeout that it shows when anybody waits for Redis; and nothing kept in memory, so that Redis is
+/// asked for every repeat.
+const SETTINGS: [(&str, &str); 4] = [
+    ("PAYONCE__REPLAY_CACHE__MEMORY", "0B"),
     ("PAYONCE__RATE_LIMIT__PER_SECOND", "10"),
     ("PAYONCE__RATE_LIMIT__BURST", "1000000"),
     ("PAYONCE__REDIS__TIMEOUT", "1s"),
@@ -98,7 +100,7 @@ async fn pays_once(app: &TestApp, key: &str) {
 /// Whether the service keeps its buckets there.
 async fn until_used(server: &RedisServer) {
     eventually("Redis is used", async || {
-        let times = server.contents("payonce").times_to_live();
+        let times = server.contents("payonce:rate").times_to_live();
         // Garbage is kept for good.
         (!times.is_empty() && times.iter().all(|time| *time > 0)).then_some(())
     })
@@ -183,7 +185,8 @@ pub async fn a_redis_full_of_garbage_changes_no_answer(database: Arc<Database>) 
     scene.until_redis_is("available").await;
     for garbage in Garbage::ALL {
         until_used(&server).await;
-        assert_eq!(server.contents("payonce").fill_with(garbage), 1, "{garbage:?}");
+        assert_eq!(server.contents("payonce:rate").fill_with(garbage), 1, "{garbage:?}");
+        assert!(server.contents("payonce:replay").fill_with(garbage) > 0, "{garbage:?}");
         pays_once(&scene.app, &format!("{garbage:?}")).await;
     }
     until_used(&server).await;

@@ -224,6 +224,7 @@ impl IdempotencyRecord {
             RecordState::Settled(settlement) => Claim::Replay(SettledAnswer {
                 answer: settlement.answer.clone(),
                 expires_at: settlement.expires_at,
+                told_at: now,
                 request_id: self.request_id.clone(),
             }),
             RecordState::Running { .. } if self.is_own_opening(terms) => {
@@ -345,6 +346,7 @@ impl IdempotencyRecord {
         Ok(SettledAnswer {
             answer: settlement.answer,
             expires_at: settlement.expires_at,
+            told_at: now,
             request_id: self.request_id.clone(),
         })
     }

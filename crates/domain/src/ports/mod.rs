@@ -6,8 +6,8 @@
 //! screens, [`BacklogQueries`] counts what is unsettled, [`PaymentGateway`] moves money,
 //! [`ChargeLedger`] keeps a gateway's books, [`TransactionRepository`] is the queue of announced
 //! transactions and [`TransactionProcessor`] what becomes of each, [`AnswerFormat`] spells final
-//! answers, [`RateLimiter`] says who may ask now, [`Clock`] and [`Random`] keep time and chance out
-//! of the rules.
+//! answers, [`ReplayCache`] keeps those at hand, [`RateLimiter`] says who may ask now, [`Clock`] and
+//! [`Random`] keep time and chance out of the rules.
 
 mod answer_format;
 mod backlog;
@@ -21,6 +21,7 @@ mod payment_repository;
 mod pinned_settings;
 mod random;
 mod rate_limiter;
+mod replay_cache;
 mod settlement_news;
 mod transaction_processor;
 mod transaction_repository;
@@ -40,6 +41,7 @@ pub use payment_repository::{
 pub use pinned_settings::PinnedSettings;
 pub use random::Random;
 pub use rate_limiter::{RateDecision, RateLimiter, RateQuota, RateSubject};
+pub use replay_cache::{CachedAnswer, ReplayCache};
 pub use settlement_news::{SettlementNews, Tell};
 pub use transaction_processor::TransactionProcessor;
 pub use transaction_repository::{
@@ -52,7 +54,7 @@ pub use self::{
     answer_format::MockAnswerFormat, gateway::MockPaymentGateway,
     idempotency_repository::MockIdempotencyRepository, opaque_repository::MockOpaqueRepository,
     payment_queries::MockPaymentQueries, payment_repository::MockPaymentRepository,
-    transaction_processor::MockTransactionProcessor,
+    replay_cache::MockReplayCache, transaction_processor::MockTransactionProcessor,
     transaction_repository::MockTransactionRepository,
 };
 

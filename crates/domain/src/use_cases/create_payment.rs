@@ -17,7 +17,7 @@ use super::running::{Joined, OpeningEnd, RunningGuard};
 use super::{Paid, PayPayment, RunningPayments, Waiters};
 use crate::account::RequestId;
 use crate::gateway::GatewayKeySecret;
-use crate::idempotency::{AfterExpiry, RecordId, SettledAnswer};
+use crate::idempotency::{AfterExpiry, Fingerprint, RecordId, SettledAnswer};
 use crate::payment::{Payment, PaymentId, PaymentRequest};
 use crate::ports::{IdempotencyRepository, OpenPayment, Opened, RepositoryError};
 use crate::use_cases::pay::PayError;
@@ -137,6 +137,10 @@ impl CreatePayment {
         self: &Arc<Self>,
         command: CreatePaymentCommand,
     ) -> Result<CreatePaymentOutcome, CreatePaymentError> {
+        let fingerprint = command.request.fingerprint();
+        if let Some(answer) = self.pay.replays.find(&command.record, &fingerprint).await {
+            return Ok(CreatePaymentOutcome::Settled { answer, is_replay: true });
+        }
         self.refuse_while_gateway_is_away(&command.record).await?;
         let wait = command.wait;
         let mut open = self.open_command(command);
@@ -144,7 +148,7 @@ impl CreatePayment {
         let mut polls = polls();
         let mut waiting = None;
         loop {
-            let (payment, lease_left) = match self.start_or_join(&open).await? {
+            let (payment, lease_left) = match self.start_or_join(&open, &fingerprint).await? {
                 Started::Done(outcome) => return Ok(outcome),
                 Started::InUse { payment, lease_left } => (payment, lease_left),
             };
@@ -203,10 +207,11 @@ impl CreatePayment {
     async fn start_or_join(
         self: &Arc<Self>,
         open: &OpenPayment,
+        fingerprint: &Fingerprint,
     ) -> Result<Started, CreatePaymentError> {
         let paying = |payment| Started::InUse { payment, lease_left: self.pay.terms.lease };
         loop {
-            return match self.running.join(open) {
+            return match self.running.join(&open.record, fingerprint) {
                 Joined::First(guard) => self.start(open.clone(), Some(guard)).await,
                 Joined::Apart => self.start(open.clone(), None).await,
                 Joined::Paying(payment) => Ok(paying(payment)),
@@ -248,6 +253,11 @@ impl CreatePayment {
             let owned = match opened.map_err(CreatePaymentError::Store)? {
                 Opened::Owned(owned) => owned,
                 opened => {
+                    if let Opened::Replay(answer) = &opened {
+                        let (record, answer) = (open.record.clone(), Arc::new(answer.clone()));
+                        let fingerprint = open.request.fingerprint();
+                        self.pay.replays.remember(record, fingerprint, &answer, leased_at);
+                    }
                     guard.inspect(|guard| guard.found(&opened));
                     return self.found(opened, open.queued);
                 }

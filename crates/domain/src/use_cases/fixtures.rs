@@ -10,7 +10,7 @@ use time::macros::datetime;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::{PayPayment, PayTerms, RecoveryTerms, Waiters};
+use super::{PayPayment, PayTerms, RecoveryTerms, Replays, Waiters};
 use crate::gateway::{
     Charge, ChargeOutcome, Decline, GatewayIdentity, GatewayKey, GatewayKeySecret, LookUpOutcome,
     VoidOutcome,
@@ -22,8 +22,8 @@ use crate::money::Money;
 use crate::payment::{Metadata, NewEvent, Operation, Payment, PaymentId, PaymentRequest};
 use crate::ports::{
     BoxedError, Clock, HandOver, LeaseRenewal, MockAnswerFormat, MockPaymentGateway,
-    MockPaymentRepository, OpenPayment, Owned, OwnedBy, PaymentGateway, Random, Renewed,
-    RepositoryError, Settle, Settled,
+    MockPaymentRepository, MockReplayCache, OpenPayment, Owned, OwnedBy, PaymentGateway, Random,
+    Renewed, ReplayCache, RepositoryError, Settle, Settled,
 };
 use crate::retry::RetryPolicy;
 use crate::text::Text;
@@ -101,9 +101,10 @@ pub(crate) fn settled(body: &str) -> SettledAnswer {
             status: 201,
             content_type: "application/json".to_owned(),
             location: None,
-            body: body.into(),
+            body: body.to_owned().into(),
         },
         expires_at: datetime!(2026-01-02 12:00 UTC),
+        told_at: datetime!(2026-01-01 12:00 UTC),
         request_id: "req-1".parse().expect("valid"),
     }
 }
@@ -251,6 +252,8 @@ pub(crate) struct Story {
     pub(crate) told: Arc<Mutex<Told>>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) waiters: Arc<Waiters>,
+    /// `None` is no cache at all.
+    pub(crate) cache: Option<MockReplayCache>,
     pub(crate) answer_takes: Duration,
     pub(crate) asleep_before_paying: Duration,
     /// Whether calls to the gateway are held back.
@@ -266,6 +269,7 @@ impl Story {
             told: Arc::default(),
             clock: TestClock::new(),
             waiters: Waiters::new(10),
+            cache: None,
             answer_takes: Duration::ZERO,
             asleep_before_paying: Duration::ZERO,
             is_gateway_away: false,
@@ -389,6 +393,10 @@ impl Story {
                 is_away: self.is_gateway_away,
             }),
             format: Arc::new(format()),
+            replays: Arc::new(Replays {
+                cache: self.cache.map(|cache| Arc::new(cache) as Arc<dyn ReplayCache>),
+                clock: self.clock.clone(),
+            }),
             clock: self.clock,
             random: Arc::new(LongestPauses),
             waiters: self.waiters,

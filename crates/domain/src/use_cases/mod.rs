@@ -10,6 +10,7 @@ mod ingest_transaction;
 mod pay;
 mod process_transactions;
 mod recover_payments;
+mod replays;
 mod resolve_payment;
 mod running;
 mod store_opaque;
@@ -25,6 +26,7 @@ pub use process_transactions::{
     WrittenTransactions,
 };
 pub use recover_payments::{RecoverPayments, Recovered};
+pub use replays::Replays;
 pub use resolve_payment::{Decision, Resolution, ResolveError, ResolvePayment, Resolved};
 pub use running::RunningPayments;
 pub use store_opaque::{OpaqueAnswer, StoreOpaqueCommand, StoreOpaqueError, StoreOpaqueOperation};

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
 use self::calls::Reach;
-use super::Waiters;
+use super::{Replays, Waiters};
 use crate::account::RequestId;
 use crate::gateway::{ChargeOutcome, VoidOutcome};
 use crate::idempotency::{Fence, SettledAnswer};
@@ -76,6 +76,8 @@ pub struct PayPayment {
     pub random: Arc<dyn Random>,
     /// Is told of every settle.
     pub waiters: Arc<Waiters>,
+    /// Answers that are at hand.
+    pub replays: Arc<Replays>,
     /// How long things may take.
     pub terms: PayTerms,
 }
@@ -154,6 +156,9 @@ impl PayPayment {
         let payment = ended.payment.conclude(ended.verdict, ended.at)?;
         timeline.add(kind, None, None);
         let id = payment.id;
+        let is_kept = self.replays.is_on();
+        let kept = is_kept.then(|| (payment.record.clone(), payment.request.fingerprint()));
+        let asked_at = self.replays.now();
         let settle = Settle {
             answer: self.format.final_answer(&payment, ended.request_id),
             fence: ended.fence,
@@ -164,6 +169,9 @@ impl PayPayment {
         match self.repository.settle(settle).await? {
             Settled::Stored(answer) => {
                 let answer = Arc::new(answer);
+                if let Some((record, fingerprint)) = kept {
+                    self.replays.remember(record, fingerprint, &answer, asked_at);
+                }
                 self.waiters.settled(id, &answer);
                 Ok(Paid::Settled(answer))
             }

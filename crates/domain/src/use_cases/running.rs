@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::idempotency::{Fingerprint, RecordId};
 use crate::payment::PaymentId;
-use crate::ports::{OpenPayment, Opened};
+use crate::ports::Opened;
 
 /// The keys that requests of this process are at.
 #[derive(Debug, Default)]
@@ -44,16 +44,15 @@ pub enum Joined {
 
 impl RunningPayments {
     /// Joins the same request under the same key, if one is at work here; else is the first.
-    pub fn join(self: &Arc<Self>, open: &OpenPayment) -> Joined {
-        let fingerprint = open.request.fingerprint();
+    pub fn join(self: &Arc<Self>, record: &RecordId, fingerprint: &Fingerprint) -> Joined {
         let mut all = self.lock();
-        let Some(running) = all.get(&open.record) else {
+        let Some(running) = all.get(record) else {
             let (sender, stage) = watch::channel(Stage::Opening);
-            all.insert(open.record.clone(), Running { fingerprint, stage });
+            all.insert(record.clone(), Running { fingerprint: fingerprint.clone(), stage });
             let all = Arc::clone(self);
-            return Joined::First(RunningGuard { all, record: open.record.clone(), stage: sender });
+            return Joined::First(RunningGuard { all, record: record.clone(), stage: sender });
         };
-        if running.fingerprint != fingerprint {
+        if running.fingerprint != *fingerprint {
             return Joined::Apart;
         }
         let stage = running.stage.clone();
@@ -141,15 +140,19 @@ mod tests {
     use crate::payment::PaymentRequest;
     use crate::use_cases::fixtures;
 
+    fn join(running: &Arc<RunningPayments>) -> Joined {
+        running.join(&fixtures::record(), &fixtures::request().fingerprint())
+    }
+
     fn first(running: &Arc<RunningPayments>) -> RunningGuard {
-        match running.join(&fixtures::open()) {
+        match join(running) {
             Joined::First(guard) => guard,
             other => panic!("{other:?}"),
         }
     }
 
     fn opening(running: &Arc<RunningPayments>) -> Opening {
-        match running.join(&fixtures::open()) {
+        match join(running) {
             Joined::Opening(opening) => opening,
             other => panic!("{other:?}"),
         }
@@ -164,7 +167,7 @@ mod tests {
         let waiting = opening(&running);
         guard.paying(payment);
         assert!(matches!(waiting.end().await, OpeningEnd::Paying(paid) if paid == payment));
-        assert!(matches!(running.join(&fixtures::open()), Joined::Paying(paid) if paid == payment));
+        assert!(matches!(join(&running), Joined::Paying(paid) if paid == payment));
         drop(guard);
 
         let guard = first(&running);
@@ -196,7 +199,7 @@ mod tests {
         let _guard = first(&running);
         let dearer = Money::parse("200", "USD".parse().expect("known")).expect("valid");
         let request = PaymentRequest { money: dearer, ..fixtures::request() };
-        let other = OpenPayment { request, ..fixtures::open() };
-        assert!(matches!(running.join(&other), Joined::Apart));
+        let joined = running.join(&fixtures::record(), &request.fingerprint());
+        assert!(matches!(joined, Joined::Apart));
     }
 }

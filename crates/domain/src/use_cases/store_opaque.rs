@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Replays;
 use crate::account::RequestId;
 use crate::idempotency::{AfterExpiry, Field, Fingerprint, RecordId, SettledAnswer, StoredAnswer};
 use crate::ports::{OpaqueRepository, OpaqueStored, Random, RepositoryError, StoreOpaque};
@@ -14,6 +15,8 @@ use crate::ports::{OpaqueRepository, OpaqueStored, Random, RepositoryError, Stor
 pub struct StoreOpaqueOperation {
     /// The store.
     pub repository: Arc<dyn OpaqueRepository>,
+    /// Answers that are at hand.
+    pub replays: Arc<Replays>,
     /// Makes ids.
     pub random: Arc<dyn Random>,
     /// How long a stored answer is replayed.
@@ -39,7 +42,7 @@ pub struct StoreOpaqueCommand {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpaqueAnswer {
     /// The answer.
-    pub answer: SettledAnswer,
+    pub answer: Arc<SettledAnswer>,
     /// Whether an earlier request stored it.
     pub is_replay: bool,
 }
@@ -69,23 +72,77 @@ impl StoreOpaqueOperation {
     ) -> Result<OpaqueAnswer, StoreOpaqueError> {
         let field = |name, value: &str| Field { name, value: Some(value.to_owned()) };
         let fields = [field("operation", "opaque"), field("request_data", &command.payload)];
+        let fingerprint = Fingerprint::of(&fields);
+        if let Some(answer) = self.replays.find(&command.record, &fingerprint).await {
+            return Ok(OpaqueAnswer { answer, is_replay: true });
+        }
+        let asked_at = self.replays.now();
+        let record = command.record.clone();
         let stored = self.repository.store(StoreOpaque {
             record: command.record,
-            fingerprint: Fingerprint::of(&fields),
+            fingerprint: fingerprint.clone(),
             request_id: command.request_id,
             candidate: self.random.payment_id(),
             answer: command.answer,
             retention: self.retention,
             after_expiry: self.after_expiry,
         });
-        match stored.await? {
-            OpaqueStored::First(answer) => Ok(OpaqueAnswer { answer, is_replay: false }),
-            OpaqueStored::Replay(answer) => Ok(OpaqueAnswer { answer, is_replay: true }),
-            OpaqueStored::Mismatch => Err(StoreOpaqueError::KeyReused),
-            OpaqueStored::Expired => Err(StoreOpaqueError::Expired),
+        let (answer, is_replay) = match stored.await? {
+            OpaqueStored::First(answer) => (Arc::new(answer), false),
+            OpaqueStored::Replay(answer) => (Arc::new(answer), true),
+            OpaqueStored::Mismatch => return Err(StoreOpaqueError::KeyReused),
+            OpaqueStored::Expired => return Err(StoreOpaqueError::Expired),
             OpaqueStored::UnknownFingerprintVersion => {
-                Err(StoreOpaqueError::UnknownFingerprintVersion)
+                return Err(StoreOpaqueError::UnknownFingerprintVersion);
             }
+        };
+        self.replays.remember(record, fingerprint, &answer, asked_at);
+        Ok(OpaqueAnswer { answer, is_replay })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::{MockOpaqueRepository, MockReplayCache};
+    use crate::use_cases::fixtures::{self, LongestPauses, TestClock, settled};
+
+    fn operation(cache: MockReplayCache, store: MockOpaqueRepository) -> StoreOpaqueOperation {
+        StoreOpaqueOperation {
+            repository: Arc::new(store),
+            replays: Arc::new(Replays { cache: Some(Arc::new(cache)), clock: TestClock::new() }),
+            random: Arc::new(LongestPauses),
+            retention: Duration::from_secs(60),
+            after_expiry: AfterExpiry::Refuse,
         }
+    }
+
+    fn command(payload: &str) -> StoreOpaqueCommand {
+        StoreOpaqueCommand {
+            record: fixtures::record(),
+            request_id: "req-1".parse().expect("valid"),
+            payload: payload.to_owned(),
+            answer: settled("new").answer,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_store_told_once_it_is_not_asked_again_and_only_for_that() {
+        let kept = Arc::new(std::sync::Mutex::new(None));
+        let (keep, find) = (Arc::clone(&kept), Arc::clone(&kept));
+        let mut cache = MockReplayCache::new();
+        cache.expect_remember().once().returning(move |it| *fixtures::lock(&keep) = Some(it));
+        cache.expect_find().returning(move |_| fixtures::lock(&find).clone());
+        let mut store = MockOpaqueRepository::new();
+        store.expect_store().once().returning(|_| Ok(OpaqueStored::First(settled("paid"))));
+        store.expect_store().once().returning(|_| Ok(OpaqueStored::Mismatch));
+        let operation = operation(cache, store);
+        for is_replay in [false, true, true] {
+            let answered = operation.execute(command("data")).await.expect("it is answered");
+            let answer = Arc::new(settled("paid"));
+            assert_eq!(answered, OpaqueAnswer { answer, is_replay });
+        }
+        let other = operation.execute(command("other data")).await;
+        assert!(matches!(other, Err(StoreOpaqueError::KeyReused)), "{other:?}");
     }
 }

@@ -22,7 +22,7 @@ pub fn final_answer(payment: &Payment, request_id: &RequestId) -> StoredAnswer {
                 status: StatusCode::CREATED.as_u16(),
                 content_type: mime::APPLICATION_JSON.to_string(),
                 location: Some(view::location(payment)),
-                body: view::body(payment),
+                body: view::body(payment).into(),
             };
         }
     };
@@ -31,6 +31,6 @@ pub fn final_answer(payment: &Payment, request_id: &RequestId) -> StoredAnswer {
         status: problem.status().as_u16(),
         content_type: problem::CONTENT_TYPE.to_owned(),
         location: Some(view::location(payment)),
-        body: problem.body(request_id, Some(true)),
+        body: problem.body(request_id, Some(true)).into(),
     }
 }

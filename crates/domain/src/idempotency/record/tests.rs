@@ -39,7 +39,7 @@ fn answer(body: &str) -> StoredAnswer {
         status: 201,
         content_type: "application/json".to_owned(),
         location: None,
-        body: body.into(),
+        body: body.to_owned().into(),
     }
 }
 

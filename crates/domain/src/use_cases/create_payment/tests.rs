@@ -13,6 +13,7 @@ use crate::use_cases::fixtures::{
     self, LEASE, Story, TERMS, Told, charged, lock, settled, unavailable,
 };
 
+mod cached;
 mod crowd;
 
 const NO_WAIT: Duration = Duration::ZERO;
@@ -353,7 +354,9 @@ async fn a_panic_while_paying_is_an_error_and_not_a_hang() {
 async fn a_duplicate_of_what_this_process_is_paying_does_not_ask_the_store() {
     let (create, opens) = opens(untouched(), |_| panic!("the store is not to be asked"));
     let payment = fixtures::payment().id;
-    let Joined::First(paying) = create.running.join(&fixtures::open()) else {
+    let Joined::First(paying) =
+        create.running.join(&fixtures::record(), &fixtures::request().fingerprint())
+    else {
         panic!("nobody else is at it")
     };
     paying.paying(payment);

@@ -122,7 +122,9 @@ async fn a_crowd_gets_the_answer_although_the_client_of_the_first_went_away() {
 async fn a_crowd_whose_first_ends_without_a_word_asks_anew_once() {
     let replay = |_| Ok(Opened::Replay(settled("stored")));
     let (create, opens) = opens(crowded(untouched()), replay);
-    let Joined::First(first) = create.running.join(&fixtures::open()) else {
+    let Joined::First(first) =
+        create.running.join(&fixtures::record(), &fixtures::request().fingerprint())
+    else {
         panic!("nobody else is at it")
     };
     let crowd: Vec<_> = (0..CROWD).map(|_| spawn(&create, command(WAIT))).collect();
