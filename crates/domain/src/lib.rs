@@ -1,7 +1,7 @@
 //! The rules of paying once.
 //!
 //! Vocabulary, in reading order: [`money`] (amounts that cannot be wrong), [`account`] (whose
-//! keys they are), [`idempotency`] (keys, fingerprints and the record that remembers an answer),
+//! keys they are), [`api_key`] (who may ask in its name), [`idempotency`] (keys, fingerprints and the record that remembers an answer),
 //! [`payment`] (what a client asked for and what became of it), [`gateway`] (what a gateway may
 //! say and what may be concluded from it), [`transaction`] (what is announced now and processed
 //! later), [`ports`] (what the outside must provide) and [`use_cases`] (what the service does).
@@ -11,6 +11,7 @@
 //! trace that it began in.
 
 pub mod account;
+pub mod api_key;
 pub mod gateway;
 pub mod idempotency;
 pub mod money;

@@ -5,14 +5,17 @@
 //! reads keys, [`OpaqueRepository`] keeps keys of what moves no money, [`PaymentQueries`] serves
 //! screens, [`BacklogQueries`] counts what is unsettled, [`PaymentGateway`] moves money,
 //! [`ChargeLedger`] keeps a gateway's books, [`TransactionRepository`] is the queue of announced
-//! transactions and [`TransactionProcessor`] what becomes of each, [`AnswerFormat`] spells final
-//! answers, [`ReplayCache`] keeps those at hand, [`RateLimiter`] says who may ask now, [`Clock`] and
+//! transactions and [`TransactionProcessor`] what becomes of each, [`ApiKeyRepository`] knows who
+//! may ask, [`Durability`] whether commits last, [`AnswerFormat`] spells final answers,
+//! [`ReplayCache`] keeps those at hand, [`RateLimiter`] says who may ask now, [`Clock`] and
 //! [`Random`] keep time and chance out of the rules.
 
 mod answer_format;
+mod api_key_repository;
 mod backlog;
 mod charge_ledger;
 mod clock;
+mod durability;
 mod gateway;
 mod idempotency_repository;
 mod opaque_repository;
@@ -27,9 +30,11 @@ mod transaction_processor;
 mod transaction_repository;
 
 pub use answer_format::AnswerFormat;
+pub use api_key_repository::{ApiKeyRepository, NewApiKey};
 pub use backlog::{Backlog, BacklogQueries, Unsettled, UnsettledState};
 pub use charge_ledger::{ChargeContents, ChargeLedger, Entered, LedgerCharge, LedgerEntry};
 pub use clock::Clock;
+pub use durability::Durability;
 pub use gateway::PaymentGateway;
 pub use idempotency_repository::{IdempotencyRepository, KnownKey, Sweep, Swept};
 pub use opaque_repository::{OpaqueRepository, OpaqueStored, StoreOpaque};
@@ -51,10 +56,11 @@ pub use transaction_repository::{
 
 #[cfg(any(test, feature = "testing"))]
 pub use self::{
-    answer_format::MockAnswerFormat, gateway::MockPaymentGateway,
-    idempotency_repository::MockIdempotencyRepository, opaque_repository::MockOpaqueRepository,
-    payment_queries::MockPaymentQueries, payment_repository::MockPaymentRepository,
-    replay_cache::MockReplayCache, transaction_processor::MockTransactionProcessor,
+    answer_format::MockAnswerFormat, api_key_repository::MockApiKeyRepository,
+    gateway::MockPaymentGateway, idempotency_repository::MockIdempotencyRepository,
+    opaque_repository::MockOpaqueRepository, payment_queries::MockPaymentQueries,
+    payment_repository::MockPaymentRepository, replay_cache::MockReplayCache,
+    transaction_processor::MockTransactionProcessor,
     transaction_repository::MockTransactionRepository,
 };
 

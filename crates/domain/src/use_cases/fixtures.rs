@@ -126,6 +126,7 @@ pub(crate) const TERMS: PayTerms = PayTerms {
         longest_delay: Duration::from_secs(60),
         review_after: Duration::from_secs(86_400),
     },
+    sends_tests: true,
 };
 
 pub(crate) fn charged() -> Charge {
@@ -175,6 +176,10 @@ pub(crate) struct LongestPauses;
 impl Random for LongestPauses {
     fn payment_id(&self) -> PaymentId {
         PaymentId(Uuid::from_u128(7))
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        [7; 32]
     }
 
     fn up_to(&self, bound: Duration) -> Duration {

@@ -1,5 +1,7 @@
 //! What the service does. One use case a file; each decides, none does I/O of its own.
 
+mod authenticate_key;
+mod create_key;
 mod create_payment;
 pub mod fake_gateway;
 #[cfg(test)]
@@ -16,6 +18,8 @@ mod running;
 mod store_opaque;
 mod waiting;
 
+pub use authenticate_key::{AuthenticateKey, Caller};
+pub use create_key::{CreateKey, CreateKeyCommand};
 pub use create_payment::{
     CreatePayment, CreatePaymentCommand, CreatePaymentError, CreatePaymentOutcome, CreateTerms,
 };

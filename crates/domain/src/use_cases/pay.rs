@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use self::calls::Reach;
 use super::{Replays, Waiters};
-use crate::account::RequestId;
+use crate::account::{Mode, RequestId};
 use crate::gateway::{ChargeOutcome, VoidOutcome};
 use crate::idempotency::{Fence, SettledAnswer};
 use crate::payment::{
@@ -41,6 +41,8 @@ pub struct PayTerms {
     pub open_for: Duration,
     /// When the recovery worker looks again at a payment whose outcome is unknown.
     pub recovery: RecoveryTerms,
+    /// Whether payments of test sides may be sent: never to a gateway that moves money.
+    pub sends_tests: bool,
 }
 
 /// When a payment whose outcome is unknown is looked at again, and for how long.
@@ -420,10 +422,13 @@ impl Round<'_> {
     }
 
     /// False when there is no time left for an answer, or when the lease may be over: somebody else
-    /// may own the payment by now.
+    /// may own the payment by now. False for a test payment whose gateway has gone live since.
     fn may_send(&self) -> bool {
+        let is_live = self.payment.record.account.mode() == Mode::Live;
         let since = self.pay.clock.elapsed().saturating_sub(self.leased_at);
-        since < self.pay.terms.lease && !self.call_limit().is_zero()
+        (is_live || self.pay.terms.sends_tests)
+            && since < self.pay.terms.lease
+            && !self.call_limit().is_zero()
     }
 
     fn is_inside_dedupe_window(&self) -> bool {

@@ -57,6 +57,10 @@ impl Random for Drawn {
         unreachable!("the gateway makes no payments")
     }
 
+    fn secret(&self) -> [u8; 32] {
+        unreachable!("the gateway makes no keys")
+    }
+
     fn up_to(&self, bound: Duration) -> Duration {
         bound.mul_f64(self.0)
     }

@@ -13,6 +13,7 @@ use crate::use_cases::fixtures::{
 };
 
 mod left_open;
+mod went_live;
 mod window;
 
 const HOUR: Duration = Duration::from_secs(3600);
