@@ -3,9 +3,9 @@
 //! [`postgres`] and [`sqlite`] hold payments, keys and announced transactions, [`gateway`] moves
 //! (simulated) money, [`processing`] is what becomes of a transaction, [`local_rate_limiter`] and
 //! [`redis`] keep buckets of tokens, [`replay_cache`] and [`redis`] keep settled answers at hand,
-//! [`system`] knows time and chance, [`tls`] chooses cryptography, [`measurements`] says where
-//! measurements go. What the two stores share is in `store`, how writes share a transaction in
-//! `lane`.
+//! [`remembered_api_keys`] spares the store questions, [`system`] knows time and chance, [`tls`]
+//! chooses cryptography, [`measurements`] says where measurements go. What the two stores share is
+//! in `store`, how writes share a transaction in `lane`.
 //!
 //! This crate must not know HTTP routes or configuration files.
 
@@ -17,6 +17,7 @@ pub mod migrations;
 pub mod postgres;
 pub mod processing;
 pub mod redis;
+pub mod remembered_api_keys;
 pub mod replay_cache;
 pub mod sqlite;
 mod store;

@@ -28,6 +28,11 @@ impl Random for ThreadRandom {
         PaymentId(Uuid::now_v7())
     }
 
+    /// The thread's generator is fit for secrets, and seeded by the operating system.
+    fn secret(&self) -> [u8; 32] {
+        rand::rng().random()
+    }
+
     fn up_to(&self, bound: Duration) -> Duration {
         let nanos = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);
         Duration::from_nanos(rand::rng().random_range(0..=nanos))

@@ -12,13 +12,14 @@ use payonce_domain::ports::{KnownKey, LeaseRenewal, PaymentPage, TakeDue};
 use payonce_domain::transaction::TransactionKey;
 use time::OffsetDateTime;
 
+use crate::store::api_keys::{ApiKeyRow, ApiKeyStatements, shared_api_key_statements};
 use crate::store::backlog::{self, BacklogStatements, StateRow, shared_backlog_statements};
 use crate::store::charge_ledger::{ChargeRow, LedgerStatements, shared_ledger_statements};
 use crate::store::error::StoreError;
 use crate::store::queries::{ListCall, Queries, page, shared_queries};
 use crate::store::rows::{EventRow, FinalState, PaymentRow, RecordRow};
 use crate::store::schema::{
-    gateway_charges, idempotency_records, payment_events, payments, pinned_settings,
+    api_keys, gateway_charges, idempotency_records, payment_events, payments, pinned_settings,
     transaction_conflicts, transactions,
 };
 use crate::store::statements::{Statements, shared_statements};
@@ -96,6 +97,10 @@ impl Queries for PgConnection {
 
 impl LedgerStatements for PgConnection {
     shared_ledger_statements!();
+}
+
+impl ApiKeyStatements for PgConnection {
+    shared_api_key_statements!();
 }
 
 impl BacklogStatements for PgConnection {

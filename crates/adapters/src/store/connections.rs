@@ -8,8 +8,10 @@ use payonce_domain::ports::{
 };
 
 use super::StoreOptions;
+use super::api_keys::ApiKeyStatements;
 use super::backlog::BacklogStatements;
 use super::charge_ledger::LedgerStatements;
+use super::durability::DurabilityStatements;
 use super::error::StoreError;
 use super::pool_use::PoolUse;
 use super::queries::Queries;
@@ -25,6 +27,8 @@ pub trait Connections: Clone + Send + Sync + Sized + 'static {
     type Connection: Statements
         + Queries
         + LedgerStatements
+        + ApiKeyStatements
+        + DurabilityStatements
         + BacklogStatements
         + TransactionStatements
         + Migrate;

@@ -3,9 +3,11 @@
 //! The statements differ between the two; the order in which they run, and the rules they obey,
 //! do not. The rules themselves are the domain's.
 
+pub mod api_keys;
 pub mod backlog;
 pub mod charge_ledger;
 pub mod connections;
+pub mod durability;
 pub mod error;
 pub mod measured;
 pub mod opaque;

@@ -147,3 +147,18 @@ diesel::table! {
         last_seen_at -> Instant,
     }
 }
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use crate::store::values::Instant;
+
+    api_keys (prefix) {
+        prefix -> Text,
+        secret_hash -> Binary,
+        account_id -> Text,
+        scope -> Text,
+        name -> Nullable<Text>,
+        created_at -> Instant,
+        revoked_at -> Nullable<Instant>,
+    }
+}

@@ -19,9 +19,9 @@ use payonce_adapters::{LaneOptions, StoreOptions};
 use payonce_domain::idempotency::{IdempotencyRecord, RecordId};
 use payonce_domain::payment::{NewEvent, Payment, PaymentEvent, PaymentId};
 use payonce_domain::ports::{
-    BacklogQueries, BoxedError, ChargeLedger, IdempotencyRepository, KnownKey, OpaqueRepository,
-    OpenPayment, Opened, Owned, PaymentFilter, PaymentQueries, PaymentRepository, Settle, Settled,
-    TransactionRepository,
+    ApiKeyRepository, BacklogQueries, BoxedError, ChargeLedger, IdempotencyRepository, KnownKey,
+    OpaqueRepository, OpenPayment, Opened, Owned, PaymentFilter, PaymentQueries, PaymentRepository,
+    Settle, Settled, TransactionRepository,
 };
 use payonce_testing::TestDatabase;
 use tokio::sync::Barrier;
@@ -190,6 +190,7 @@ pub struct Store {
     pub charges: Arc<dyn ChargeLedger>,
     pub backlog: Arc<dyn BacklogQueries>,
     pub transactions: Arc<dyn TransactionRepository>,
+    pub api_keys: Arc<dyn ApiKeyRepository>,
     pub schema: Arc<dyn Schema>,
 }
 
@@ -211,6 +212,7 @@ impl Store {
             + ChargeLedger
             + BacklogQueries
             + TransactionRepository
+            + ApiKeyRepository
             + Schema
             + Clone
             + 'static,
@@ -223,6 +225,7 @@ impl Store {
             charges: Arc::new(store.clone()),
             backlog: Arc::new(store.clone()),
             transactions: Arc::new(store.clone()),
+            api_keys: Arc::new(store.clone()),
             schema: Arc::new(store),
         }
     }

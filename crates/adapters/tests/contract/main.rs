@@ -7,6 +7,7 @@
     reason = "a promise that is not kept must fail its test"
 )]
 
+mod api_keys;
 mod backlog;
 mod broken_rows;
 mod connections;
@@ -32,6 +33,13 @@ payonce_testing::promises! {
         what_is_settled_is_not_counted,
         what_is_unsettled_is_counted_by_why_with_the_age_of_the_oldest,
         what_could_be_taken_now_is_due_since_its_time,
+    }
+    api_keys {
+        a_key_is_found_as_it_was_kept,
+        of_keys_that_begin_alike_the_first_stays,
+        a_key_is_revoked_once_and_for_good,
+        a_list_has_both_sides_of_one_account_or_everything,
+        a_test_key_is_never_kept_for_a_live_account,
     }
     open {
         a_fresh_key_is_owned_by_one_of_50_racing_callers,
