@@ -12,14 +12,16 @@ use payonce_domain::use_cases::fake_gateway::FakeGateway;
 use payonce_domain::use_cases::{CreatePayment, IngestTransaction, StoreOpaqueOperation};
 use tokio::sync::watch;
 
-use crate::http::{BodyLimits, Preferences, RequestMetrics, Webhooks};
+use crate::http::{Authentication, BodyLimits, Preferences, RequestMetrics, Webhooks};
 use crate::telemetry::{LiveGauges, Metrics, TransactionMetrics};
 
 /// Handed to every route.
 #[derive(Clone)]
 pub struct Api {
-    /// Whom requests act for, as long as they need not prove who they are.
+    /// Whom requests act for where they need not prove who they are.
     pub account: AccountId,
+    /// How requests prove who they are, where they must.
+    pub authentication: Option<Arc<Authentication>>,
     /// Creates payments.
     pub create_payment: Arc<CreatePayment>,
     /// Answers operations that move no money.

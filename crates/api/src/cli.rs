@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use payonce_domain::account::Mode;
+use payonce_domain::api_key::KeyScope;
 
 use crate::commands;
 
@@ -50,6 +52,11 @@ enum Command {
     Transactions {
         #[command(subcommand)]
         action: TransactionsAction,
+    },
+    /// Makes, lists and revokes the keys of accounts.
+    Keys {
+        #[command(subcommand)]
+        action: KeysAction,
     },
     /// Shows or checks the effective configuration.
     Config {
@@ -147,6 +154,78 @@ pub(crate) struct RetryTransactions {
     pub(crate) account: String,
 }
 
+/// What is done with keys.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum KeysAction {
+    /// Makes a key and prints it, for the only time.
+    Create(KeyToCreate),
+    /// Lists keys by their beginnings.
+    List {
+        /// Only those of this account.
+        #[arg(long)]
+        account: Option<String>,
+    },
+    /// Ends a key for good.
+    Revoke {
+        /// Its beginning, as `list` shows it, or the whole key.
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+}
+
+/// What a new key is good for.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct KeyToCreate {
+    /// The account in whose name it asks; there needs to be none of that name yet.
+    #[arg(long, default_value = "default")]
+    pub(crate) account: String,
+    /// Whether money is meant to move: each mode has keys, payments and limits of its own.
+    #[arg(long, value_enum, default_value_t = KeyMode::Test)]
+    pub(crate) mode: KeyMode,
+    /// Whether it only looks, or makes payments too.
+    #[arg(long, value_enum, default_value_t = KeyRights::Write)]
+    pub(crate) scope: KeyRights,
+    /// What it is called in the list.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+}
+
+/// The side of an account.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum KeyMode {
+    /// Money moves.
+    Live,
+    /// None does.
+    Test,
+}
+
+impl From<KeyMode> for Mode {
+    fn from(mode: KeyMode) -> Self {
+        match mode {
+            KeyMode::Live => Self::Live,
+            KeyMode::Test => Self::Test,
+        }
+    }
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum KeyRights {
+    /// Look.
+    Read,
+    /// Look, and make payments.
+    Write,
+}
+
+impl From<KeyRights> for KeyScope {
+    fn from(rights: KeyRights) -> Self {
+        match rights {
+            KeyRights::Read => Self::Read,
+            KeyRights::Write => Self::Write,
+        }
+    }
+}
+
 /// What is done with the configuration.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum ConfigAction {
@@ -183,6 +262,7 @@ pub fn run() -> ExitCode {
         Command::Migrate { action } => commands::migrate(&sources, action),
         Command::Payments { action } => commands::payments(&sources, action),
         Command::Transactions { action } => commands::transactions(&sources, action),
+        Command::Keys { action } => commands::keys(&sources, action),
         Command::Config { action } => commands::config(&sources, action),
     };
     let (prefix, error, code) = match done {

@@ -12,5 +12,6 @@ mod opening;
 pub mod server;
 pub mod settings;
 pub mod telemetry;
+pub mod tls;
 pub mod wiring;
 pub mod workers;

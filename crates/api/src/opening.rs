@@ -7,7 +7,7 @@ use payonce_domain::gateway::GatewayKeySecret;
 use secrecy::ExposeSecret;
 
 use crate::http::Readiness;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Profile, Settings, SettingsError};
 use crate::wiring::Store;
 
 /// Why the service is not open.
@@ -60,6 +60,7 @@ async fn prepare(settings: &Settings, store: &Store) -> Result<(), NotOpen> {
     let unready =
         |error| not_yet("the database cannot be reached or is not migrated", format!("{error:?}"));
     store.queries.check().await.map_err(unready)?;
+    refuse_risks(settings, store).await?;
     let secret = settings.gateway.key_secret.expose_secret().as_bytes();
     let check_value = GatewayKeySecret::new(secret).check_value();
     if store.pins.pin("gateway.key_secret", &check_value).await.map_err(unready)? {
@@ -68,4 +69,25 @@ async fn prepare(settings: &Settings, store: &Store) -> Result<(), NotOpen> {
     let problem = "gateway.key_secret is not the one that this database was first used with; \
                    payments under way would be sent under other keys";
     Err(NotOpen::Ever(SettingsError::new(vec![problem.to_owned()])))
+}
+
+/// In production, what is committed must stay.
+async fn refuse_risks(settings: &Settings, store: &Store) -> Result<(), NotOpen> {
+    if settings.profile != Profile::Production {
+        return Ok(());
+    }
+    let risks = store.durability.risks().await.map_err(|error| NotOpen::Yet {
+        reason: "the database cannot be reached",
+        cause: format!("{error:?}"),
+    })?;
+    let problem = |risk: String| {
+        format!(
+            "database.url: the server has {risk}, so that commits may be lost: refused with \
+             profile = \"production\""
+        )
+    };
+    match risks.is_empty() {
+        true => Ok(()),
+        false => Err(NotOpen::Ever(SettingsError::new(risks.into_iter().map(problem).collect()))),
+    }
 }

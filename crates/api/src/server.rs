@@ -9,12 +9,13 @@ use actix_web::{App, HttpServer, web};
 use tokio::time::{Instant, timeout_at};
 
 use crate::http::{
-    Document, Readiness, RequestDeadline, close_while_not_ready, in_request_scope, in_request_span,
-    limit_rate, measure, no_such_route, routes,
+    Document, Readiness, RequestDeadline, authenticate, close_while_not_ready, in_request_scope,
+    in_request_span, limit_rate, measure, no_such_route, permit, routes,
 };
 use crate::opening::open;
 use crate::settings::{Settings, SettingsError};
 use crate::telemetry::watch_backlog;
+use crate::tls;
 use crate::wiring::Service;
 use crate::workers::{Workers, hear_news};
 
@@ -34,7 +35,8 @@ pub async fn serve(
 ) -> std::io::Result<bool> {
     let api = web::Data::new(service.api.clone());
     let shared_readiness = web::Data::new(readiness.clone());
-    let document = web::Data::new(Document::new(api.fake_gateway.is_some())?);
+    let document =
+        web::Data::new(Document::new(api.fake_gateway.is_some(), api.authentication.is_some())?);
     let request_timeout = settings.server.request_timeout;
     let app = move || {
         App::new()
@@ -44,7 +46,9 @@ pub async fn serve(
             .app_data(web::Data::new(RequestDeadline(request_timeout)))
             .configure(|config| routes(config, api.fake_gateway.as_ref()))
             .default_service(web::to(no_such_route))
+            .wrap(from_fn(permit))
             .wrap(from_fn(limit_rate))
+            .wrap(from_fn(authenticate))
             .wrap(from_fn(close_while_not_ready))
             .wrap(from_fn(measure))
             .wrap(from_fn(in_request_span))
@@ -55,9 +59,12 @@ pub async fn serve(
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(settings.server.drain_timeout.as_secs())
-        .disable_signals()
-        .listen(listener)?
-        .run();
+        .disable_signals();
+    let tls = tls::of_listener(&settings.server.tls).map_err(std::io::Error::other)?;
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls)?.run(),
+        None => server.listen(listener)?.run(),
+    };
     let handle = server.handle();
     let served = tokio::spawn(server);
     let news = tokio::spawn(hear_news(&service));

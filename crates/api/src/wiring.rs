@@ -12,21 +12,23 @@ use payonce_adapters::measurements::Measurements;
 use payonce_adapters::postgres::PostgresStore;
 use payonce_adapters::processing::ImmediateProcessor;
 use payonce_adapters::redis::{AnswersInRedis, RedisLink, RedisOptions, RedisRateLimiter};
+use payonce_adapters::remembered_api_keys::RememberedApiKeys;
 use payonce_adapters::replay_cache::ReplayTiers;
 use payonce_adapters::sqlite::SqliteStore;
 use payonce_adapters::system::{BootClock, ThreadRandom};
 use payonce_adapters::{LaneOptions, MeasuredRepository, StoreOptions};
+use payonce_domain::account::Mode;
 use payonce_domain::gateway::GatewayKeySecret;
 use payonce_domain::ports::{
-    BacklogQueries, BoxedError, ChargeLedger, IdempotencyRepository, OpaqueRepository,
-    PaymentGateway, PaymentQueries, PaymentRepository, PinnedSettings, RateLimiter, ReplayCache,
-    SettlementNews, TransactionRepository,
+    ApiKeyRepository, BacklogQueries, BoxedError, ChargeLedger, Durability, IdempotencyRepository,
+    OpaqueRepository, PaymentGateway, PaymentQueries, PaymentRepository, PinnedSettings,
+    RateLimiter, ReplayCache, SettlementNews, TransactionRepository,
 };
 use payonce_domain::use_cases::fake_gateway::FakeGateway;
 use payonce_domain::use_cases::{
-    CreatePayment, CreateTerms, IngestTransaction, PayPayment, PayTerms, ProcessTransactions,
-    ProcessingTerms, RecoverPayments, RecoveryTerms, Replays, ResolvePayment, StoreOpaqueOperation,
-    Waiters,
+    AuthenticateKey, CreateKey, CreatePayment, CreateTerms, IngestTransaction, PayPayment,
+    PayTerms, ProcessTransactions, ProcessingTerms, RecoverPayments, RecoveryTerms, Replays,
+    ResolvePayment, StoreOpaqueOperation, Waiters,
 };
 use secrecy::ExposeSecret;
 use std::time::Duration;
@@ -41,10 +43,12 @@ pub use payonce_adapters::tls::choose_cryptography;
 pub use payonce_adapters::{PoolUse, Pooled};
 
 use crate::api::Api;
-use crate::http::{BodyLimits, JsonAnswers, RequestMetrics, WebhookSignatures, Webhooks};
+use crate::http::{
+    Authentication, BodyLimits, JsonAnswers, RequestMetrics, WebhookSignatures, Webhooks,
+};
 use crate::settings::{
-    DatabaseSettings, DatabaseUrl, GatewayKind, GatewaySettings, RateLimitSettings, RedisSettings,
-    ReplayCacheSettings, Settings, WebhookSecret, WebhooksSettings,
+    AuthMode, DatabaseSettings, DatabaseUrl, GatewayKind, GatewaySettings, RateLimitSettings,
+    RedisSettings, ReplayCacheSettings, Settings, WebhookSecret, WebhooksSettings,
 };
 use crate::telemetry::{LiveGauges, Metrics, TransactionMetrics};
 
@@ -104,6 +108,10 @@ pub struct Store {
     pub charges: Arc<dyn ChargeLedger>,
     /// Announced transactions and their queue.
     pub transactions: Arc<dyn TransactionRepository>,
+    /// The keys of accounts.
+    pub api_keys: Arc<dyn ApiKeyRepository>,
+    /// Whether its commits last.
+    pub durability: Arc<dyn Durability>,
     /// Settings that must never change under it.
     pub pins: Arc<dyn PinnedSettings>,
     /// News from other instances.
@@ -151,6 +159,8 @@ impl Store {
             + OpaqueRepository
             + ChargeLedger
             + TransactionRepository
+            + ApiKeyRepository
+            + Durability
             + PinnedSettings
             + SettlementNews
             + BacklogQueries
@@ -166,6 +176,8 @@ impl Store {
             opaque: store.clone(),
             charges: store.clone(),
             transactions: store.clone(),
+            api_keys: store.clone(),
+            durability: store.clone(),
             pins: store.clone(),
             news: store.clone(),
             backlog: store.clone(),
@@ -270,6 +282,7 @@ impl Service {
         let processing = Arc::new(processing(settings, &store, &tasks));
         let api = Api {
             account: "default".parse()?,
+            authentication: authentication(settings, &store),
             metrics: metrics.clone(),
             live_gauges: Arc::new(live_gauges),
             transaction_metrics: Arc::new(TransactionMetrics::new(&metrics)),
@@ -311,6 +324,22 @@ impl Service {
             _redis: redis,
         })
     }
+}
+
+/// Makes keys in that store.
+pub fn create_key(store: &Store) -> CreateKey {
+    CreateKey { keys: store.api_keys.clone(), random: Arc::new(ThreadRandom) }
+}
+
+fn authentication(settings: &Settings, store: &Store) -> Option<Arc<Authentication>> {
+    let keys = Arc::new(RememberedApiKeys::new(store.api_keys.clone()));
+    (settings.auth.mode == AuthMode::ApiKey).then(|| {
+        Arc::new(Authentication {
+            keys: AuthenticateKey { keys },
+            serves: settings.gateway.serves(settings.profile),
+            metrics_token: settings.auth.metrics_token.clone(),
+        })
+    })
 }
 
 fn processing(settings: &Settings, store: &Store, tasks: &TaskTracker) -> ProcessTransactions {
@@ -455,6 +484,7 @@ fn pay_terms(settings: &Settings) -> PayTerms {
         retention: settings.idempotency.retention,
         dedupe_window: settings.gateway.dedupe_window,
         open_for: settings.pay.open_for,
+        sends_tests: settings.gateway.serves(settings.profile).contains(&Mode::Test),
         recovery: RecoveryTerms {
             first_delay: settings.workers.recovery_interval,
             longest_delay: LONGEST_RECOVERY_DELAY,

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use crate::cli::{CommandError, ConfigAction, Sources};
 use crate::settings::Layers;
+use crate::tls;
 
 /// Prints the effective configuration, or says that it is valid.
 pub(crate) fn config(sources: &Sources, action: ConfigAction) -> Result<(), CommandError> {
@@ -15,7 +16,8 @@ pub(crate) fn config(sources: &Sources, action: ConfigAction) -> Result<(), Comm
             .map(|entry| format!("{} = {}  # {}", entry.key, entry.value, entry.origin))
             .collect(),
         ConfigAction::Check => {
-            layers.settings()?;
+            let settings = layers.settings()?;
+            tls::of_listener(&settings.server.tls)?;
             vec!["the configuration is valid".to_owned()]
         }
     };

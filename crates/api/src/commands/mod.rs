@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 mod config;
+mod keys;
 mod migrate;
 mod payments;
 mod serve;
@@ -8,6 +9,7 @@ mod transactions;
 mod work;
 
 pub(crate) use config::config;
+pub(crate) use keys::keys;
 pub(crate) use migrate::migrate;
 pub(crate) use payments::payments;
 pub(crate) use serve::serve;

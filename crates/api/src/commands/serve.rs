@@ -10,12 +10,14 @@ use crate::http::Readiness;
 use crate::server;
 use crate::settings::Layers;
 use crate::telemetry;
+use crate::tls;
 use crate::wiring::Service;
 use crate::workers::Workers;
 
 /// Serves until SIGTERM or SIGINT, then drains.
 pub(crate) fn serve(sources: &Sources, with_workers: bool) -> Result<(), CommandError> {
     let settings = Layers::load(&sources.files)?.settings()?;
+    tls::of_listener(&settings.server.tls)?;
     let runtime = runtime()?;
     let _telemetry = telemetry::start(&settings.log, &settings.telemetry, runtime.handle())?;
     let address = (settings.server.host.as_str(), settings.server.port);

@@ -4,7 +4,9 @@
 //! decide anything about keys or payments.
 
 mod answers;
+mod authenticate;
 mod body;
+mod caller;
 mod cursor;
 mod deadline;
 mod docs;
@@ -45,6 +47,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use payonce_domain::use_cases::fake_gateway::FakeGateway;
 
 pub use answers::JsonAnswers;
+pub use authenticate::{Authentication, authenticate, permit};
 pub use body::BodyLimits;
 pub use deadline::RequestDeadline;
 pub use gate::{Readiness, close_while_not_ready};

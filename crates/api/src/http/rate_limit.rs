@@ -11,6 +11,7 @@ use actix_web::{Error, HttpMessage, web};
 use payonce_domain::ports::{RateDecision, RateLimiter, RateQuota, RateSubject};
 use sfv::{ItemSerializer, KeyRef, StringRef, key_ref, string_ref};
 
+use super::caller::AsksFor;
 use super::problem::{Code, Problem, whole_seconds};
 use super::unread;
 use crate::api::Api;
@@ -31,19 +32,35 @@ pub async fn limit_rate(
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let Some(limiter) = limiter(&request) else {
-        return next.call(request).await;
+    let subject = subject(&request);
+    match count(&mut request, subject).await {
+        Ok(()) => next.call(request).await,
+        Err(problem) => {
+            unread::hold_rest(&mut request).await;
+            Ok(request.error_response(problem))
+        }
+    }
+}
+
+/// Takes a token of the client's address, where nothing else is known of it.
+pub async fn count_address(request: &mut ServiceRequest) -> Result<(), Problem> {
+    let address = address(request);
+    count(request, address).await
+}
+
+async fn count(request: &mut ServiceRequest, subject: RateSubject) -> Result<(), Problem> {
+    let Some(limiter) = limiter(request) else {
+        return Ok(());
     };
-    let decision = limiter.check(&subject(&request)).await;
+    let decision = limiter.check(&subject).await;
     request.extensions_mut().insert(Fields { quota: limiter.quota(), decision });
     let RateDecision::Refused { retry_after } = decision else {
-        return next.call(request).await;
+        return Ok(());
     };
     if let Some(api) = request.app_data::<web::Data<Api>>() {
         api.request_metrics.rate_limited();
     }
-    unread::hold_rest(&mut request).await;
-    Ok(request.error_response(Problem::new(Code::RateLimited).retry_after(retry_after)))
+    Err(Problem::new(Code::RateLimited).retry_after(retry_after))
 }
 
 /// The limiter, where one is set and the path is not exempt.
@@ -60,9 +77,18 @@ pub fn is_exempt(path: &str) -> bool {
     }
 }
 
-/// Whose token it is: everybody acts for the one account, so each address has a bucket. It is the
-/// peer's; headers that say otherwise could say anything.
+/// Whose token it is: the account's that a key was brought for. Where no keys are asked for everybody
+/// acts for one account, so each address has a bucket.
 fn subject(request: &ServiceRequest) -> RateSubject {
+    let asks_for = request.extensions().get::<AsksFor>().cloned().unwrap_or_default();
+    match asks_for.key_holder() {
+        Some(caller) => RateSubject::Account(caller.account.clone()),
+        None => address(request),
+    }
+}
+
+/// The peer's; headers that say otherwise could say anything.
+fn address(request: &ServiceRequest) -> RateSubject {
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     RateSubject::of_address(peer)
 }

@@ -6,13 +6,16 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 
-use super::RequestScope;
+use payonce_domain::account::{AccountId, RequestId};
+
+use super::caller::AsksFor;
 use super::route_label::RouteLabel;
 
 /// A request's line, written when it is dropped.
 pub struct RequestLine {
     label: RouteLabel,
-    scope: RequestScope,
+    request_id: RequestId,
+    asks_for: AsksFor,
     began: Instant,
     status: Option<StatusCode>,
     is_replay: bool,
@@ -20,10 +23,11 @@ pub struct RequestLine {
 
 impl RequestLine {
     /// Begins with the request.
-    pub fn begin(request: &ServiceRequest, scope: &RequestScope) -> Self {
+    pub fn begin(request: &ServiceRequest, request_id: RequestId, asks_for: AsksFor) -> Self {
         Self {
             label: RouteLabel::of(request),
-            scope: scope.clone(),
+            request_id,
+            asks_for,
             began: Instant::now(),
             status: None,
             is_replay: false,
@@ -41,8 +45,9 @@ impl RequestLine {
 impl Drop for RequestLine {
     fn drop(&mut self) {
         tracing::info!(
-            request_id = self.scope.request_id.as_str(),
-            account = self.scope.account.as_str(),
+            request_id = self.request_id.as_str(),
+            account = self.asks_for.account().map(AccountId::as_str),
+            api_key = self.asks_for.key_holder().map(|caller| caller.key.as_str()),
             method = self.label.method,
             route = self.label.route,
             status = self.status.map(|status| status.as_u16()),

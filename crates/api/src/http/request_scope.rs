@@ -9,6 +9,7 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use payonce_domain::account::{AccountId, RequestId};
 use uuid::Uuid;
 
+use super::caller::AsksFor;
 use super::problem::{Code, Problem, Shape};
 use super::request_line::RequestLine;
 use super::{rate_limit, unread};
@@ -25,17 +26,23 @@ pub struct RequestScope {
     pub account: AccountId,
 }
 
-impl RequestScope {
-    fn of(request: &ServiceRequest) -> Result<Self, Problem> {
-        let sent = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
-        let request_id = match sent.and_then(|id| id.parse().ok()) {
-            Some(request_id) => request_id,
-            None => new_request_id()?,
-        };
-        let api = request.app_data::<web::Data<Api>>();
-        let account = api.ok_or_else(|| Problem::new(Code::InternalError))?.account.clone();
-        Ok(Self { request_id, account })
+fn request_id_of(request: &ServiceRequest) -> Result<RequestId, Problem> {
+    let sent = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    match sent.and_then(|id| id.parse().ok()) {
+        Some(request_id) => Ok(request_id),
+        None => new_request_id(),
     }
+}
+
+/// The one account, where no keys are asked for; nobody's yet, where they are.
+fn asks_for(request: &ServiceRequest) -> Result<AsksFor, Problem> {
+    let api = request.app_data::<web::Data<Api>>();
+    let api = api.ok_or_else(|| Problem::new(Code::InternalError))?;
+    let asks_for = AsksFor::default();
+    if api.authentication.is_none() {
+        asks_for.account_of_all(api.account.clone());
+    }
+    Ok(asks_for)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a request's id is no business of the domain")]
@@ -48,8 +55,13 @@ impl FromRequest for RequestScope {
     type Error = Problem;
     type Future = std::future::Ready<Result<Self, Problem>>;
 
+    /// Fails where nobody is known to ask: a route that was reached without proof serves nobody.
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let scope = request.extensions().get::<Self>().cloned();
+        let extensions = request.extensions();
+        let request_id = extensions.get::<RequestId>().cloned();
+        let account = extensions.get::<AsksFor>().and_then(AsksFor::account).cloned();
+        let scope = request_id.zip(account);
+        let scope = scope.map(|(request_id, account)| Self { request_id, account });
         std::future::ready(scope.ok_or_else(|| Problem::new(Code::InternalError)))
     }
 }
@@ -59,19 +71,20 @@ pub async fn in_request_scope(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let scope = match RequestScope::of(&request) {
-        Ok(scope) => scope,
-        Err(problem) => return Ok(request.error_response(problem)),
+    let (request_id, asks_for) = match (request_id_of(&request), asks_for(&request)) {
+        (Ok(request_id), Ok(asks_for)) => (request_id, asks_for),
+        (Err(problem), _) | (_, Err(problem)) => return Ok(request.error_response(problem)),
     };
-    request.extensions_mut().insert(scope.clone());
-    let mut line = RequestLine::begin(&request, &scope);
+    request.extensions_mut().insert(request_id.clone());
+    request.extensions_mut().insert(asks_for.clone());
+    let mut line = RequestLine::begin(&request, request_id.clone(), asks_for);
     unread::hold_if_unexpected(&mut request);
     let response = next.call(request).await.inspect_err(|error| {
         line.answered(error.as_response_error().status_code(), &HeaderMap::new());
     });
     let response = response?.map_into_boxed_body();
-    let mut response = with_problem_body(response, &scope.request_id);
-    if let Ok(id) = HeaderValue::from_str(scope.request_id.as_str()) {
+    let mut response = with_problem_body(response, &request_id);
+    if let Ok(id) = HeaderValue::from_str(request_id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     rate_limit::show(&mut response);

@@ -8,11 +8,11 @@ use actix_web::http::header::HeaderMap;
 use actix_web::middleware::Next;
 use opentelemetry::global;
 use opentelemetry::propagation::Extractor;
+use payonce_domain::account::RequestId;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use super::RequestScope;
 use super::route_label::RouteLabel;
 
 /// The middleware; does nothing where nothing is traced.
@@ -52,8 +52,8 @@ fn describe(span: &Span, request: &ServiceRequest) {
     span.record("otel.name", format!("{method} {route}"));
     span.record("http.request.method", method);
     span.record("http.route", route);
-    if let Some(scope) = request.extensions().get::<RequestScope>() {
-        span.record("request_id", scope.request_id.as_str());
+    if let Some(request_id) = request.extensions().get::<RequestId>() {
+        span.record("request_id", request_id.as_str());
     }
 }
 

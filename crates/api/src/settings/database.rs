@@ -7,6 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
+use super::Profile;
+use super::auth::is_loopback;
 use super::masked_url::masked;
 
 /// The store and its connections.
@@ -27,7 +29,10 @@ pub struct DatabaseSettings {
 }
 
 impl DatabaseSettings {
-    pub(super) fn check(&self, problems: &mut Vec<String>) {
+    pub(super) fn check(&self, profile: Profile, problems: &mut Vec<String>) {
+        if profile == Profile::Production {
+            problems.extend(self.url.in_production().err().map(str::to_owned));
+        }
         if self.pool_size == 0 {
             problems.push("database.pool_size must be at least 1".to_owned());
         }
@@ -74,6 +79,18 @@ impl DatabaseUrl {
             Self::Sqlite(url) => url,
         }
     }
+
+    fn in_production(&self) -> Result<(), &'static str> {
+        match self {
+            Self::Sqlite(url) if url.starts_with("sqlite:///") => Ok(()),
+            Self::Sqlite(_) => Err("database.url (or DATABASE_URL) must be set with profile = \
+                \"production\", to postgres://… or to a whole path, sqlite:///…: a relative one is \
+                another database wherever the service is started"),
+            Self::Postgres(url) if is_verified(url.expose_secret()) => Ok(()),
+            Self::Postgres(_) => Err("database.url must say sslmode=verify-full with profile = \
+                \"production\", unless the server is on this machine"),
+        }
+    }
 }
 
 impl TryFrom<String> for DatabaseUrl {
@@ -107,6 +124,23 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+/// Whether nobody can listen in on the way to the server, or stand in for it.
+fn is_verified(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else {
+        return false;
+    };
+    let last = |wanted: &str| {
+        let mut values = url.query_pairs().filter(|(name, _)| name == wanted);
+        values.next_back().map(|(_, value)| value.into_owned())
+    };
+    // libpq goes to hostaddr, else to host, whether it stands among the parameters or before them.
+    let host = last("hostaddr").or_else(|| last("host"));
+    let host = host.or_else(|| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let host = host.replace("%2F", "/").replace("%2f", "/");
+    let is_here = |host: &str| host.is_empty() || host.starts_with('/') || is_loopback(host);
+    host.split(',').all(|host| is_here(host)) || last("sslmode").as_deref() == Some("verify-full")
+}
+
 fn without_password(url: &str) -> String {
     masked(url, |url| {
         let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
@@ -136,6 +170,34 @@ mod tests {
             let url = url(raw).unwrap();
             assert!(!format!("{url} {url:?}").contains("hush"), "{url}");
             assert!(url.expose().contains("hush"));
+        }
+    }
+
+    #[test]
+    fn in_production_a_database_elsewhere_is_verified_and_a_file_has_a_whole_path() {
+        for raw in [
+            "postgres://u:p@db.example/d?sslmode=verify-full",
+            "postgres:///d?host=/run/postgresql",
+            "postgres://%2Frun%2Fpostgresql/d",
+            "postgres:///d",
+            "postgres://u@127.0.0.1:5432/d",
+            "postgres://[::1]/d",
+            "postgres://localhost/d",
+            "sqlite:///var/lib/payonce/payonce.db",
+        ] {
+            assert_eq!(url(raw).unwrap().in_production(), Ok(()), "{raw}");
+        }
+        for raw in [
+            "postgres://db.example/d",
+            "postgres://db.example/d?sslmode=require",
+            "postgres://db.example/d?sslmode=verify-full&sslmode=disable",
+            "postgres://localhost/d?host=db.example",
+            "postgres://localhost/d?hostaddr=192.0.2.1",
+            "postgres://localhost,db.example/d",
+            "postgres://127.0.0.1.example/d",
+            "sqlite://data/payonce.db",
+        ] {
+            assert!(url(raw).unwrap().in_production().is_err(), "{raw}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use payonce_domain::account::Mode;
 use payonce_domain::retry::RetryPolicy;
 use payonce_domain::use_cases::fake_gateway::FakeGatewayMode;
 use secrecy::{ExposeSecret, SecretString};
@@ -19,6 +20,8 @@ const SAMPLE_SECRET: &str = "payonce-sample-secret-for-development-only";
 pub struct GatewaySettings {
     /// Which adapter.
     pub kind: GatewayKind,
+    /// Whether it moves money; it does not where this is left out.
+    pub mode: Option<GatewayMode>,
     /// Most sends in one round.
     pub attempts: u32,
     /// The longest time for one call.
@@ -54,6 +57,16 @@ pub enum GatewayKind {
     Http,
 }
 
+/// Whether a gateway moves money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GatewayMode {
+    /// It does.
+    Live,
+    /// It does not.
+    Test,
+}
+
 /// The simulated gateway.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,6 +96,16 @@ impl SimulatedGatewaySettings {
 }
 
 impl GatewaySettings {
+    /// The modes that it serves: one that moves money never serves tests, and in production a
+    /// payment that is meant never ends at one that moves none.
+    pub fn serves(&self, profile: Profile) -> &'static [Mode] {
+        match (self.mode, profile) {
+            (Some(GatewayMode::Live), _) => &[Mode::Live],
+            (_, Profile::Production) => &[Mode::Test],
+            (_, Profile::Development) => &[Mode::Live, Mode::Test],
+        }
+    }
+
     /// Attempts, timeouts and pauses.
     pub fn retry_policy(&self) -> RetryPolicy {
         RetryPolicy {
@@ -126,7 +149,15 @@ impl GatewaySettings {
             self.simulated.latency_min <= self.simulated.latency_max,
             "gateway.simulated.latency_min must not be longer than gateway.simulated.latency_max",
         );
+        require(
+            self.kind != GatewayKind::Simulated || self.mode != Some(GatewayMode::Live),
+            "gateway.mode must be \"test\" with gateway.kind = \"simulated\"",
+        );
         if profile == Profile::Production {
+            require(
+                self.kind == GatewayKind::Simulated || self.mode.is_some(),
+                "gateway.mode must be set, to \"live\" or \"test\", with profile = \"production\"",
+            );
             require(
                 self.kind != GatewayKind::Simulated,
                 "gateway.kind must not be \"simulated\" with profile = \"production\"",

@@ -38,13 +38,16 @@ impl GatewayUrl {
 
     /// Whether nobody can listen in on the way.
     fn is_private(&self) -> bool {
-        self.0.scheme() == "https"
-            || match self.0.host() {
-                Some(Host::Domain(name)) => name == "localhost",
-                Some(Host::Ipv4(address)) => address.is_loopback(),
-                Some(Host::Ipv6(address)) => address.is_loopback(),
-                None => false,
-            }
+        self.0.scheme() == "https" || self.is_on_this_machine()
+    }
+
+    fn is_on_this_machine(&self) -> bool {
+        match self.0.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
     }
 }
 
@@ -78,6 +81,14 @@ impl HttpGatewaySettings {
                     .to_owned(),
             ),
             Some(_) => {}
+        }
+        let is_here = self.base_url.as_ref().is_some_and(GatewayUrl::is_on_this_machine);
+        if profile == Profile::Production && self.token.is_none() && !is_here {
+            problems.push(
+                "gateway.http.token must be set with profile = \"production\", unless the gateway \
+                 is on this machine"
+                    .to_owned(),
+            );
         }
     }
 

@@ -14,7 +14,8 @@ use super::{Settings, SettingsError};
 const DEFAULTS: &str = include_str!("../../../../config/default.toml");
 
 /// Keys whose values never print.
-const SECRETS: [&str; 3] = ["gateway.http.token", "gateway.key_secret", "webhooks.secrets"];
+const SECRETS: [&str; 4] =
+    ["auth.metrics_token", "gateway.http.token", "gateway.key_secret", "webhooks.secrets"];
 
 /// Variables honoured as everywhere, and what they set.
 const COMMON_VARIABLES: [(&str, &str); 3] =
@@ -67,7 +68,10 @@ impl Layers {
         let settings: Settings =
             serde_path_to_error::deserialize(self.0.clone()).map_err(|error| {
                 let path = error.path().to_string();
-                let reason = one_line(error.inner());
+                let reason = match is_secret(&path) {
+                    true => without_value(one_line(error.inner())),
+                    false => one_line(error.inner()),
+                };
                 SettingsError::new(vec![match path.as_str() {
                     "." => reason,
                     path => format!("{path}: {reason}"),
@@ -99,7 +103,7 @@ fn flatten(key: String, value: &Value, leaves: &mut BTreeMap<String, EffectiveVa
 }
 
 fn masked(key: &str, value: &str) -> String {
-    if SECRETS.contains(&key) {
+    if is_secret(key) || sounds_secret(key) {
         return "***".to_owned();
     }
     if key == "redis.url" {
@@ -114,10 +118,39 @@ fn masked(key: &str, value: &str) -> String {
     value.to_owned()
 }
 
-/// A configuration error's own words, without line breaks.
+/// A secret, or what somebody wrote below it.
+fn is_secret(key: &str) -> bool {
+    let rest = SECRETS.iter().find_map(|secret| key.strip_prefix(secret));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// A key that there is none of may be a secret's, mistyped.
+fn sounds_secret(key: &str) -> bool {
+    ["secret", "token", "password"].iter().any(|word| key.contains(word))
+}
+
+/// The library's own words repeat the value; those of a setting's rule do not.
+fn without_value(reason: String) -> String {
+    match reason.starts_with("invalid ") {
+        true => "has a value of the wrong type".to_owned(),
+        false => reason,
+    }
+}
+
+/// A configuration error's own words, without line breaks. Those of a file's syntax quote the line,
+/// which may hold a secret: the place and the rule are enough.
 fn one_line(error: &ConfigError) -> String {
-    let words: Vec<_> = error.to_string().split_whitespace().map(str::to_owned).collect();
-    words.join(" ")
+    let text = match error {
+        ConfigError::FileParse { uri, cause } => {
+            let cause = cause.to_string();
+            let lines: Vec<_> = cause.lines().map(str::trim).collect();
+            let is_quote = |line: &&&str| line.contains('|');
+            let told: Vec<_> = lines.iter().filter(|line| !is_quote(line)).copied().collect();
+            format!("{}: {}", uri.as_deref().unwrap_or("a file"), told.join(" "))
+        }
+        error => error.to_string(),
+    };
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// `DATABASE_URL`, `REDIS_URL` and `PORT`.
@@ -209,6 +242,10 @@ mod tests {
             ("PAYONCE__WEBHOOKS__SECRETS", "plain", "webhooks.secrets"),
             ("PAYONCE__WEBHOOKS__SECRETS", "whsec_aHVzaA==,whsec_", "webhooks.secrets"),
             ("PAYONCE__PROFILE", "test", "profile"),
+            ("PAYONCE__AUTH__MODE", "closed", "auth.mode"),
+            ("PAYONCE__AUTH__METRICS_TOKEN", "short", "auth.metrics_token"),
+            ("PAYONCE__GATEWAY__MODE", "live", "gateway.mode"),
+            ("PAYONCE__SERVER__TLS__KEY", "tls.key", "server.tls.certificate"),
             ("DATABASE_URL", "nonsense", "database.url"),
             ("REDIS_URL", "localhost:6379", "redis.url"),
             ("PAYONCE__REDIS__TIMEOUT", "0s", "redis.timeout"),
@@ -244,6 +281,37 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_cannot_be_read_is_named_without_what_it_holds() {
+        for contents in [
+            "[gateway]\nkey_secret = \"hush",
+            "[gateway]\nkey_secret = hush-hush",
+            "[gateway]\nkey_secret = \"hush\"\nkey_secret = \"hush-hush\"",
+        ] {
+            let mut file = tempfile::NamedTempFile::new().expect("a file");
+            write!(file, "{contents}").expect("written");
+            let refused = Layers::merge(&[file.path().to_owned()], &Map::new());
+            let problem = refused.expect_err("it is no TOML").to_string();
+            let name = file.path().file_name().and_then(|name| name.to_str()).expect("UTF-8");
+            assert!(problem.contains(name) && problem.contains("line"), "{problem}");
+            assert!(!problem.contains("hush"), "{problem}");
+        }
+        for contents in
+            ["[gateway]\nkey_secret = [\"hush\"]", "[gateway.key_secret]\nhush = \"hush\""]
+        {
+            let mut file = tempfile::NamedTempFile::new().expect("a file");
+            write!(file, "{contents}").expect("written");
+            let layers = Layers::merge(&[file.path().to_owned()], &Map::new()).expect("it is TOML");
+            let problem = layers.settings().expect_err("it is no text").to_string();
+            assert!(
+                problem.contains("gateway.key_secret") && !problem.contains("hush"),
+                "{problem}"
+            );
+            let shown = format!("{:?}", layers.effective().expect("it shows"));
+            assert!(!shown.contains("\"hush\""), "{shown}");
+        }
+    }
+
+    #[test]
     fn production_refuses_samples_and_simulations_all_at_once() {
         let problem = problem(&[("PAYONCE__PROFILE", "production")]);
         assert!(problem.contains("gateway.kind"), "{problem}");
@@ -274,6 +342,8 @@ mod tests {
             ("REDIS_URL", "redis://u:hush@h/1"),
             ("PAYONCE__GATEWAY__KEY_SECRET", "hush-hush-hush-hush"),
             ("PAYONCE__GATEWAY__HTTP__TOKEN", "hush-hush"),
+            ("PAYONCE__GATEWAY__TOKEN", "hush-hush"),
+            ("PAYONCE__AUTH__METRICS_TOKEN", "hush-hush"),
             ("PAYONCE__WEBHOOKS__SECRETS", "whsec_hush"),
         ]);
         let values = layers.effective().expect("well formed");

@@ -1,5 +1,6 @@
 //! What an operator sets: typed, checked at start, and named in one line when it is wrong.
 
+mod auth;
 mod database;
 mod fake_gateway;
 mod gateway;
@@ -14,6 +15,7 @@ mod rate_limit;
 mod redis;
 mod replay_cache;
 mod server;
+mod server_tls;
 mod telemetry;
 mod transactions;
 mod webhooks;
@@ -23,9 +25,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use auth::{AuthMode, AuthSettings};
 pub use database::{DatabaseSettings, DatabaseUrl};
 pub use fake_gateway::FakeGatewaySettings;
-pub use gateway::{GatewayKind, GatewaySettings, SimulatedGatewaySettings};
+pub use gateway::{GatewayKind, GatewayMode, GatewaySettings, SimulatedGatewaySettings};
 pub use http_gateway::{GatewayUrl, HttpGatewaySettings};
 pub use idempotency::IdempotencySettings;
 pub use layers::{EffectiveValue, Layers};
@@ -36,6 +39,7 @@ pub use rate_limit::RateLimitSettings;
 pub use redis::{RedisSettings, RedisUrl};
 pub use replay_cache::ReplayCacheSettings;
 pub use server::ServerSettings;
+pub use server_tls::ServerTlsSettings;
 pub use telemetry::{CollectorUrl, TelemetrySettings};
 pub use transactions::TransactionsSettings;
 pub use webhooks::{WebhookSecret, WebhooksSettings};
@@ -54,6 +58,8 @@ pub struct Settings {
     pub profile: Profile,
     /// The listener.
     pub server: ServerSettings,
+    /// Who may ask.
+    pub auth: AuthSettings,
     /// The store.
     pub database: DatabaseSettings,
     /// Redis, where there is one.
@@ -111,11 +117,12 @@ impl Settings {
         self.fake_gateway.check(self.profile, &mut problems);
         self.idempotency.check(&self.gateway, &mut problems);
         self.server.check(&mut problems);
+        self.auth.check(self.profile, &self.server.host, &mut problems);
         self.transactions.check(&mut problems);
         self.webhooks.check(self.profile, &mut problems);
         self.workers.check(&mut problems);
         self.pay.check(&mut problems);
-        self.database.check(&mut problems);
+        self.database.check(self.profile, &mut problems);
         self.redis.check(&mut problems);
         self.replay_cache.check(&mut problems);
         self.rate_limit.check(&mut problems);

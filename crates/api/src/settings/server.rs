@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+use super::ServerTlsSettings;
+
 /// The listener and its limits.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +29,9 @@ pub struct ServerSettings {
     /// The longest time from SIGTERM to exit.
     #[serde(with = "humantime_serde")]
     pub drain_timeout: Duration,
+    /// Its certificate, where it speaks TLS.
+    #[serde(default)]
+    pub tls: ServerTlsSettings,
 }
 
 impl ServerSettings {
@@ -43,6 +48,7 @@ impl ServerSettings {
                 problems.push(format!("server.{name} must be longer than zero"));
             }
         }
+        self.tls.check(problems);
     }
 
     /// The number of threads that serve HTTP.

@@ -26,6 +26,13 @@ pub struct WebhooksSettings {
 impl WebhooksSettings {
     pub(super) fn check(&self, profile: Profile, problems: &mut Vec<String>) {
         let is_short = |secret: &WebhookSecret| secret.0.expose_secret().len() < 24;
+        if profile == Profile::Production && self.secrets.is_empty() {
+            problems.push(
+                "webhooks.secrets must be set with profile = \"production\": anybody could announce \
+                 transactions"
+                    .to_owned(),
+            );
+        }
         if profile == Profile::Production && self.secrets.iter().any(is_short) {
             problems.push(
                 "webhooks.secrets must have at least 24 bytes each with profile = \"production\""

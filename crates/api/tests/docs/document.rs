@@ -66,14 +66,16 @@ async fn pay_until_it_ends_in_every_way(service: &Service) {
 
 /// Requests that are drawn from the document, right and wrong ones; each answer must have a status,
 /// type, body and headers that are documented for it.
-async fn keeps_its_word(database: TestDatabase) {
-    let service = Service::start(database, &[]).await;
+async fn keeps_its_word(service: Service) {
     pay_until_it_ends_in_every_way(&service).await;
     let folder = TempDir::new().expect("a temporary folder");
     let mut schemathesis = tool("schemathesis").await;
     let settings = Path::new(HERE).join("schemathesis.toml");
     schemathesis.arg("--config-file").arg(settings).args(["--no-color", "run"]);
     schemathesis.arg(format!("{}/openapi.json", service.url));
+    if let Some(key) = &service.key {
+        schemathesis.arg("--header").arg(format!("Authorization: Bearer {key}"));
+    }
     schemathesis.current_dir(folder.path()).env("SCHEMATHESIS_HOOKS", "checks");
     find_nothing(schemathesis, b"").await;
 
@@ -86,10 +88,11 @@ async fn keeps_its_word(database: TestDatabase) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_answers_as_its_document_says_on_postgres() {
-    keeps_its_word(TestDatabase::postgres()).await;
+    keeps_its_word(Service::start(TestDatabase::postgres(), &[]).await).await;
 }
 
+/// Here with keys, so that both documents are held against the service.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_answers_as_its_document_says_on_sqlite() {
-    keeps_its_word(TestDatabase::sqlite()).await;
+    keeps_its_word(Service::start_asking_for_keys(TestDatabase::sqlite()).await).await;
 }

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use payonce_testing::TestDatabase;
+use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -37,11 +38,13 @@ const SETTINGS: [(&str, &str); 16] = [
 pub struct Service {
     /// Where it is.
     pub url: String,
+    /// What it is asked with, where it asks for keys.
+    pub key: Option<String>,
     client: reqwest::Client,
     _child: Child,
     _log: JoinHandle<()>,
-    _database: TestDatabase,
-    _folder: TempDir,
+    database: TestDatabase,
+    folder: TempDir,
 }
 
 impl Service {
@@ -66,28 +69,47 @@ impl Service {
         let read_on = async move { while let Ok(Some(_)) = log.next_line().await {} };
         Self {
             url: format!("http://{address}"),
+            key: None,
             client: reqwest::Client::builder().no_proxy().build().expect("a client"),
             _child: child,
             _log: tokio::spawn(read_on),
-            _database: database,
-            _folder: folder,
+            database,
+            folder,
         }
     }
 
-    /// Pays under that key; the status of the answer.
-    pub async fn pay(&self, key: &str) -> u16 {
-        let request = self.client.post(format!("{}/v1/payments", self.url));
-        let body = r#"{"amount":"10.00","currency":"EUR"}"#;
-        let request = request.header("Idempotency-Key", key);
-        let request = request.header("Content-Type", "application/json").body(body);
-        request.send().await.expect("it answers").status().as_u16()
+    /// The same, which asks for keys, and one for it.
+    pub async fn start_asking_for_keys(database: TestDatabase) -> Self {
+        let mut service = Self::start(database, &[("PAYONCE__AUTH__MODE", "api_key")]).await;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_payonce"));
+        command.args(["keys", "create", "--mode", "live"]).current_dir(service.folder.path());
+        let made = command.env("DATABASE_URL", service.database.url()).output().await;
+        let made = made.expect("the binary runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let key = String::from_utf8(made.stdout).expect("UTF-8");
+        service.key = Some(key.trim_end().to_owned());
+        service
     }
 
     /// The JSON at that path.
     pub async fn json(&self, path: &str) -> Value {
-        let answer = self.client.get(format!("{}{path}", self.url)).send().await;
-        let answer = answer.expect("it answers").error_for_status().expect("it is there");
-        answer.json().await.expect("it is JSON")
+        let answer = self.sent(self.client.get(format!("{}{path}", self.url))).await;
+        answer.error_for_status().expect("it is there").json().await.expect("it is JSON")
+    }
+
+    /// Pays under that idempotency key; the status of the answer.
+    pub async fn pay(&self, key: &str) -> u16 {
+        let request = self.client.post(format!("{}/v1/payments", self.url));
+        let request = request.header("Idempotency-Key", key);
+        let request = request.header("Content-Type", "application/json");
+        self.sent(request.body(r#"{"amount":"10.00","currency":"EUR"}"#)).await.status().as_u16()
+    }
+
+    async fn sent(&self, mut request: RequestBuilder) -> Response {
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key);
+        }
+        request.send().await.expect("it answers")
     }
 }
 

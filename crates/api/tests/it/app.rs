@@ -148,6 +148,7 @@ pub struct TestApp {
     pub store: Store,
     client: reqwest::Client,
     running: Arc<Running>,
+    key: Option<String>,
 }
 
 impl TestApp {
@@ -195,7 +196,7 @@ impl TestApp {
         services.push(Arc::clone(&running));
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60));
         let client = client.build().expect("a client");
-        Self { address, gateway, ledger, waiters, store, client, running }
+        Self { address, gateway, ledger, waiters, store, client, running, key: None }
     }
 
     /// Waits until it takes requests.
@@ -218,7 +219,16 @@ impl TestApp {
 
     /// A request.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("http://{}{path}", self.address))
+        let request = self.client.request(method, format!("http://{}{path}", self.address));
+        match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
+    }
+
+    /// The same service, asked with that key.
+    pub fn with_key(&self, key: &str) -> Self {
+        Self { key: Some(key.to_owned()), ..self.clone() }
     }
 
     /// A request for a payment, without its key and body.

@@ -17,10 +17,10 @@ use crate::latency;
 use crate::wire::{self, Wire};
 
 /// What a command said and how it ended.
-struct Ended {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub struct Ended {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
 /// The binary, in an environment without settings.
@@ -38,7 +38,8 @@ fn payonce(variables: &[(&str, &str)], arguments: &[&str]) -> Command {
     command
 }
 
-async fn run(variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
+/// Runs a command to its end.
+pub async fn run(variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
     let folder = TempDir::new().expect("a temporary folder");
     let output = payonce(variables, arguments).current_dir(folder.path()).output();
     let output = timeout(Duration::from_secs(30), output).await.expect("the command ends");
@@ -48,15 +49,15 @@ async fn run(variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
 }
 
 /// A service in a process of its own.
-struct Process {
+pub struct Process {
     child: Child,
     log: Lines<BufReader<ChildStderr>>,
-    url: String,
-    lines: Vec<String>,
+    pub url: String,
+    pub lines: Vec<String>,
 }
 
 impl Process {
-    async fn serve(database: &Database, variables: &[(&str, &str)]) -> Self {
+    pub async fn serve(database: &Database, variables: &[(&str, &str)]) -> Self {
         let common = [("DATABASE_URL", database.url()), ("PORT", "0")];
         let mut child =
             payonce(&[&common, variables].concat(), &["serve"]).spawn().expect("the binary runs");
@@ -82,13 +83,13 @@ impl Process {
         }
     }
 
-    fn pay(&self, key: &str, body: &'static str) -> reqwest::RequestBuilder {
+    pub fn pay(&self, key: &str, body: &'static str) -> reqwest::RequestBuilder {
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         let request = client.post(format!("{}/v1/payments", self.url));
         request.header("Idempotency-Key", key).header("Content-Type", "application/json").body(body)
     }
 
-    fn send(&self, signal: Signal) {
+    pub fn send(&self, signal: Signal) {
         let id = self.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
         kill_process(id.expect("it runs"), signal).expect("it is ours");
     }
@@ -100,7 +101,7 @@ impl Process {
     }
 
     /// Waits for its end, and reads the log to the last line.
-    async fn ends(&mut self) -> ExitStatus {
+    pub async fn ends(&mut self) -> ExitStatus {
         while let Ok(Some(line)) = self.log.next_line().await {
             self.lines.push(line);
         }

@@ -10,9 +10,13 @@
 mod accepted;
 mod accounts;
 mod answer;
+mod api_keys;
 mod app;
+mod auth;
+mod auth_accounts;
 mod bad_input;
 mod big_bodies;
+mod canaries;
 mod cli;
 mod concurrency;
 mod disconnect;
@@ -33,12 +37,14 @@ mod orders;
 mod pay;
 mod payments;
 mod processing;
+mod production;
 mod rate_limit;
 mod redis_faults;
 mod replay_cache;
 mod restart;
 mod signed_webhooks;
 mod store_failures;
+mod tls;
 mod webhooks;
 mod wire;
 
@@ -163,6 +169,35 @@ payonce_testing::promises! {
         another_accounts_key_is_another_key,
         what_is_another_accounts_is_not_there,
         a_key_belongs_to_the_account_and_not_to_the_credential,
+    }
+    auth {
+        whoever_brings_no_good_key_is_told_the_same,
+        what_proves_itself_otherwise_needs_no_key,
+        metrics_want_their_own_token,
+        a_key_that_only_reads_changes_nothing,
+        a_revoked_key_is_refused_by_every_instance,
+        a_test_key_never_reaches_a_live_gateway,
+        each_account_has_a_limit_of_its_own,
+        while_keys_cannot_be_looked_up_nobody_is_let_in,
+        the_document_says_what_needs_a_key,
+    }
+    auth_accounts {
+        one_key_in_each_account_is_a_payment_in_each,
+        what_is_another_keys_account_is_not_there,
+        a_cursor_of_another_account_shows_nothing_of_it,
+    }
+    api_keys {
+        a_key_is_made_listed_and_revoked_by_command,
+        a_wrong_word_about_keys_is_named,
+    }
+    production {
+        a_database_that_may_lose_commits_is_refused,
+    }
+    tls {
+        a_listener_with_a_certificate_speaks_tls_and_nothing_else,
+    }
+    canaries {
+        no_secret_shows_in_logs_metrics_errors_or_the_database,
     }
     accepted {
         an_accepted_payment_is_pending_and_nobody_has_paid_it,

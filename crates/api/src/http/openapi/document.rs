@@ -3,7 +3,7 @@
 use actix_web::web::Bytes;
 use utoipa::openapi::{Components, Info, License, OpenApi, Paths, Server};
 
-use super::{Endpoint, parameters};
+use super::{Endpoint, parameters, security};
 use crate::http::{
     docs, fake_gateway, health, idempotency_keys, metrics, opaque, orders, pay, payments,
     transactions, webhooks,
@@ -17,8 +17,9 @@ const INTRODUCTION: &str = include_str!("introduction.md");
 pub struct Document(Bytes);
 
 impl Document {
-    /// Describes every route, those of the gateway where the service plays one.
-    pub fn new(plays_gateway: bool) -> Result<Self, serde_json::Error> {
+    /// Describes every route, those of the gateway where the service plays one, and the keys that
+    /// they take where the service asks for them.
+    pub fn new(plays_gateway: bool, asks_for_keys: bool) -> Result<Self, serde_json::Error> {
         let mut all = vec![
             payments::documents(),
             idempotency_keys::documents(),
@@ -35,7 +36,7 @@ impl Document {
         if plays_gateway {
             all.push(fake_gateway::documents());
         }
-        let json = describe(all.into_iter().flatten()).to_json()?;
+        let json = describe(all.into_iter().flatten(), asks_for_keys).to_json()?;
         Ok(Self(json.into()))
     }
 
@@ -45,10 +46,10 @@ impl Document {
     }
 }
 
-fn describe(endpoints: impl Iterator<Item = Endpoint>) -> OpenApi {
+fn describe(endpoints: impl Iterator<Item = Endpoint>, asks_for_keys: bool) -> OpenApi {
     let (mut paths, mut components) = (Paths::new(), Components::new());
     for endpoint in endpoints {
-        let (path, item, mut its) = endpoint.finish();
+        let (path, item, mut its) = endpoint.finish(asks_for_keys);
         match paths.paths.get_mut(path) {
             Some(known) => known.merge_operations(item),
             None => {
@@ -59,6 +60,9 @@ fn describe(endpoints: impl Iterator<Item = Endpoint>) -> OpenApi {
         components.headers.append(&mut its.headers);
     }
     components.parameters.insert("X-Request-Id".to_owned(), parameters::request_id().into());
+    if asks_for_keys {
+        security::describe(&mut components);
+    }
     let mut info = Info::new("Payonce", env!("CARGO_PKG_VERSION"));
     info.description = Some(INTRODUCTION.to_owned());
     info.license = Some(License::new(env!("CARGO_PKG_LICENSE")));

@@ -6,12 +6,14 @@ use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::{Operation, Parameter};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{Components, SchemaType};
+use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{
     Content, ContentBuilder, HttpMethod, ObjectBuilder, PathItem, Ref, RefOr, Required, Schema,
 };
 
 use super::answer::{self, Answer};
-use super::headers::{AnswerHeader, RATE_LIMIT, RATE_LIMIT_POLICY, REQUEST_ID};
+use super::headers::{AnswerHeader, RATE_LIMIT, RATE_LIMIT_POLICY, REQUEST_ID, WWW_AUTHENTICATE};
+use super::security::{API_KEY, METRICS_TOKEN};
 use crate::http::problem::{Code, Problem, ProblemAnswer, Shape, problem_answers};
 use crate::http::rate_limit;
 
@@ -148,8 +150,11 @@ impl Endpoint {
     }
 
     /// The path, and what stands under it.
-    pub fn finish(mut self) -> (&'static str, PathItem, Components) {
+    pub fn finish(mut self, asks_for_keys: bool) -> (&'static str, PathItem, Components) {
         let mut everywhere = vec![REQUEST_ID];
+        if asks_for_keys {
+            self.ask_for_key();
+        }
         if !rate_limit::is_exempt(self.path) {
             let fields = [RATE_LIMIT, RATE_LIMIT_POLICY];
             everywhere.extend(fields.map(AnswerHeader::sometimes));
@@ -166,6 +171,29 @@ impl Endpoint {
         components.schemas.extend(self.schemas);
         components.headers = headers;
         (self.path, PathItem::new(self.method, self.operation), components)
+    }
+
+    fn ask_for_key(&mut self) {
+        let scheme = match self.path {
+            "/metrics" => METRICS_TOKEN,
+            path if rate_limit::is_exempt(path) => return,
+            _ => API_KEY,
+        };
+        let no_scopes = <[String; 0]>::default();
+        self.operation.security = Some(vec![SecurityRequirement::new(scheme, no_scopes)]);
+        let challenge = ProblemAnswer::of(Code::Unauthenticated, &[WWW_AUTHENTICATE]);
+        self.problems.push(challenge);
+        if scheme == API_KEY {
+            self.problems.push(ProblemAnswer::of(Code::KeyOfOtherMode, &[]));
+            // Whether a key is good is for the store to say.
+            let has_one = self.problems.iter().any(|it| it.is_of(Code::StoreUnavailable));
+            if !has_one {
+                self.problems.push(ProblemAnswer::of(Code::StoreUnavailable, &[]));
+            }
+        }
+        if scheme == API_KEY && self.method == HttpMethod::Post {
+            self.problems.push(ProblemAnswer::of(Code::KeyOnlyReads, &[]));
+        }
     }
 
     fn reference<T: ToSchema>(&mut self) -> Ref {

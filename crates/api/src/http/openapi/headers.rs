@@ -134,6 +134,10 @@ pub const RATE_LIMIT_POLICY: AnswerHeader = AnswerHeader::new(
     || values::string().pattern(Some(r#"^"default";q=[1-9][0-9]*;w=[1-9][0-9]*$"#)),
 )
 .example(r#""default";q=10000;w=2"#);
+/// `WWW-Authenticate`.
+pub const WWW_AUTHENTICATE: AnswerHeader =
+    AnswerHeader::new("WWW-Authenticate", "How to prove who asks.", || values::names(["Bearer"]))
+        .example("Bearer");
 /// `Preference-Applied`.
 pub const PREFERENCE_APPLIED: AnswerHeader =
     AnswerHeader::new("Preference-Applied", "Where `Prefer: respond-async` was sent.", || {

@@ -9,6 +9,7 @@ mod endpoint;
 mod get;
 pub mod headers;
 pub mod parameters;
+mod security;
 pub mod values;
 
 pub use answer::Answer;

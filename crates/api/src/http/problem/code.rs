@@ -39,6 +39,12 @@ pub enum Code {
     TransactionNotFound,
     /// A webhook without a signature that proves its sender.
     WebhookNotSigned,
+    /// A request without a key that is good.
+    Unauthenticated,
+    /// A key that may only read, and a request that changes something.
+    KeyOnlyReads,
+    /// A key of the mode that the gateway does not serve.
+    KeyOfOtherMode,
     /// A payment that the gateway declined.
     PaymentDeclined,
     /// A payment that failed for good at the gateway.
@@ -86,6 +92,9 @@ impl Code {
             Self::PaymentNotFound => "payment_not_found",
             Self::TransactionNotFound => "transaction_not_found",
             Self::WebhookNotSigned => "webhook_not_signed",
+            Self::Unauthenticated => "unauthenticated",
+            Self::KeyOnlyReads => "key_only_reads",
+            Self::KeyOfOtherMode => "key_of_other_mode",
             Self::PaymentDeclined => "payment_declined",
             Self::GatewayError => "gateway_error",
             Self::GatewayUnavailable => "gateway_unavailable",
@@ -109,7 +118,8 @@ impl Code {
             | Self::MalformedBody
             | Self::ValidationFailed => StatusCode::BAD_REQUEST,
             Self::PaymentDeclined => StatusCode::PAYMENT_REQUIRED,
-            Self::WebhookNotSigned => StatusCode::UNAUTHORIZED,
+            Self::WebhookNotSigned | Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::KeyOnlyReads | Self::KeyOfOtherMode => StatusCode::FORBIDDEN,
             Self::IdempotencyKeyNotFound
             | Self::RouteNotFound
             | Self::PaymentNotFound
@@ -156,6 +166,9 @@ impl Code {
             Self::PaymentNotFound => "No such payment",
             Self::TransactionNotFound => "No such transaction",
             Self::WebhookNotSigned => "Webhook not signed",
+            Self::Unauthenticated => "Not authenticated",
+            Self::KeyOnlyReads => "Key only reads",
+            Self::KeyOfOtherMode => "Key of the other mode",
             Self::PaymentDeclined => "Payment declined",
             Self::GatewayError => "Gateway error",
             Self::GatewayUnavailable => "Gateway unavailable",
@@ -211,6 +224,15 @@ impl Code {
             Self::TransactionNotFound => "Transaction not found",
             Self::WebhookNotSigned => {
                 "Sign the webhook by the Standard Webhooks scheme, with a secret that is active."
+            }
+            Self::Unauthenticated => {
+                "Send Authorization: Bearer and a key that is good. Nothing was done for this \
+                 request; with such a key, repeat it with the same idempotency key."
+            }
+            Self::KeyOnlyReads => "This key may only read. Use one that may write.",
+            Self::KeyOfOtherMode => {
+                "Test keys are refused where payments move money, and live keys where they do not. \
+                 Use a key of the other mode, or the service for this one."
             }
             Self::PaymentDeclined => {
                 "The gateway declined the payment; no money moved. Send a new key for another \

@@ -47,6 +47,11 @@ impl ProblemAnswer {
         self.sample.0.code
     }
 
+    /// Whether it is of that code.
+    pub fn is_of(&self, code: Code) -> bool {
+        self.code() == code
+    }
+
     fn all_headers(&self) -> Vec<AnswerHeader> {
         let mut all = vec![headers::CACHE_CONTROL];
         if is_passing(self.code()) {

@@ -252,6 +252,9 @@ impl Problem {
         if let Some(wait) = self.0.retry_after {
             response.insert_header((header::RETRY_AFTER, whole_seconds(wait).to_string()));
         }
+        if self.0.code == Code::Unauthenticated {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
         if let Some(methods) = self.0.allow {
             response.insert_header((header::ALLOW, methods));
         }
