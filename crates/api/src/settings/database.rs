@@ -130,8 +130,8 @@ fn is_verified(url: &str) -> bool {
         return false;
     };
     let last = |wanted: &str| {
-        let mut values = url.query_pairs().filter(|(name, _)| name == wanted);
-        values.next_back().map(|(_, value)| value.into_owned())
+        let values = url.query_pairs().filter(|(name, _)| name == wanted);
+        values.last().map(|(_, value)| value.into_owned())
     };
     // libpq goes to hostaddr, else to host, whether it stands among the parameters or before them.
     let host = last("hostaddr").or_else(|| last("host"));

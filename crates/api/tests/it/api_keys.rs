@@ -9,7 +9,7 @@ use crate::cli::run;
 pub async fn a_key_is_made_listed_and_revoked_by_command(database: Arc<Database>) {
     let app = TestApp::spawn(&database, &[KEYS]).await;
     let url = [("DATABASE_URL", database.url())];
-    let keys = async |arguments: &[&str]| run(&url, &[&["keys"], arguments].concat()).await;
+    let keys = async |arguments: &[&str]| run(&url, &[&["keys"][..], arguments].concat()).await;
 
     assert_eq!(keys(&["list"]).await.out, "there is no key\n");
     let made = keys(&["create", "--account", "shop", "--mode", "live", "--name", "till 3"]).await;
@@ -55,7 +55,7 @@ pub async fn a_wrong_word_about_keys_is_named(database: Arc<Database>) {
         (&["revoke", "po_live_000000000000"], 1, "no key begins"),
         (&["revoke"], 2, "<KEY>"),
     ] {
-        let ended = run(&url, &[&["keys"], arguments].concat()).await;
+        let ended = run(&url, &[&["keys"][..], arguments].concat()).await;
         assert_eq!(ended.code, Some(code), "{arguments:?}: {}", ended.err);
         assert!(ended.err.contains(named), "{arguments:?}: {}", ended.err);
         assert_eq!(ended.out, "");

@@ -183,7 +183,7 @@ pub async fn a_test_key_never_reaches_a_live_gateway(database: Arc<Database>) {
         KEYS,
         ("PAYONCE__GATEWAY__KIND", "http"),
         ("PAYONCE__GATEWAY__MODE", "live"),
-        ("PAYONCE__GATEWAY__HTTP__BASE_URL", &url),
+        ("PAYONCE__GATEWAY__HTTP__BASE_URL", url.as_str()),
     ];
     let app = TestApp::spawn(&database, &live).await;
     let test = keyed(&app, "shop", Mode::Test).await;

@@ -107,7 +107,8 @@ pub async fn a_database_that_may_lose_commits_is_refused(database: Arc<Database>
         assert_eq!(store.durability.risks().await.expect("it tells"), Vec::<String>::new());
         return;
     }
-    let changed: [(&str, &str); 2] = [("DATABASE_URL", &url), ("PORT", "0")];
+    let changed: [(&str, &str); 3] =
+        [("DATABASE_URL", &url), ("PORT", "0"), ("PAYONCE__SERVER__HOST", "127.0.0.1")];
     let variables: Vec<_> = COMPLETE.iter().chain(&changed).copied().collect();
     let ended = run(&variables, &["--config", FILE, "serve"]).await;
     assert_ne!(ended.code, Some(0), "{}", ended.err);

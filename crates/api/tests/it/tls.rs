@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tempfile::TempDir;
 
@@ -12,13 +14,15 @@ pub async fn a_listener_with_a_certificate_speaks_tls_and_nothing_else(database:
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let folder = TempDir::new().expect("a temporary folder");
-    let file = |name: &str, text: String| {
+    let file = |name: &str, label: &str, der: &[u8]| {
         let path = folder.path().join(name);
+        let text = STANDARD.encode(der);
+        let text = format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n");
         std::fs::write(&path, text).expect("it is written");
         path.to_str().expect("UTF-8").to_owned()
     };
-    let certificate = file("tls.crt", cert.pem());
-    let key = file("tls.key", signing_key.serialize_pem());
+    let certificate = file("tls.crt", "CERTIFICATE", cert.der());
+    let key = file("tls.key", "PRIVATE KEY", &signing_key.serialize_der());
     let variables = [
         ("PAYONCE__SERVER__TLS__CERTIFICATE", certificate.as_str()),
         ("PAYONCE__SERVER__TLS__KEY", key.as_str()),
