@@ -1,7 +1,7 @@
 //! What is in the tables, the referee of a measurement; knows no HTTP.
 
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
 
 use crate::Failure;
 
@@ -21,4 +21,17 @@ pub fn count(url: &str, statement: &str) -> Result<i64, Failure> {
         None => diesel::sql_query(statement).get_result(&mut PgConnection::establish(url)?)?,
     };
     Ok(row.n)
+}
+
+/// One text that a statement returns.
+#[derive(QueryableByName)]
+struct Words {
+    #[diesel(sql_type = Text)]
+    t: String,
+}
+
+/// Reads from the server of that URL; the statement names its column `t`.
+pub fn text(url: &str, statement: &str) -> Result<String, Failure> {
+    let row: Words = diesel::sql_query(statement).get_result(&mut PgConnection::establish(url)?)?;
+    Ok(row.t)
 }

@@ -5,11 +5,13 @@
 #![expect(clippy::print_stdout, reason = "its tables are what it is for")]
 #![expect(clippy::float_arithmetic, reason = "ratios of durations, never amounts")]
 
+mod bare;
 mod books;
 mod connection;
 mod herd;
 mod service;
 mod statistics;
+mod suite;
 mod sweep;
 mod traffic;
 
@@ -31,6 +33,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Measurement {
+    /// Everything that is set a goal, in one run; `scripts/bench` prepares what it needs.
+    Suite(suite::Suite),
+    /// Serves the handler that replays are measured against.
+    #[command(hide = true)]
+    Bare(bare::Bare),
     /// Many clients on one fresh key, while other keys are paid at a steady rate.
     Herd(herd::Herd),
     /// A sweep over very many expired keys, while fresh payments are made at a steady rate.
@@ -41,6 +48,8 @@ enum Measurement {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let measured = match Cli::parse().measurement {
+        Measurement::Suite(suite) => suite.measure().await,
+        Measurement::Bare(bare) => bare.serve().await,
         Measurement::Herd(herd) => herd.measure().await,
         Measurement::Sweep(sweep) => sweep.measure().await,
     };

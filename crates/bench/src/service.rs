@@ -1,9 +1,10 @@
 //! Processes of the release binary, on ports of their own, gone when they are dropped; knows not
 //! what is asked of them.
 
+use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -24,12 +25,22 @@ pub struct Process(Child);
 impl Process {
     /// Starts that command.
     pub fn start(command: &str, variables: &[(&str, &str)]) -> Result<Self, Failure> {
-        let mut process = Command::new(binary()?);
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PAYONCE")) {
-            process.env_remove(name);
-        }
-        process.arg(command).envs([QUIET]).envs(variables.iter().copied());
-        Ok(Self(process.spawn()?))
+        Ok(Self(command_of(&[command], variables)?.spawn()?))
+    }
+
+    /// The same, with its log in a file.
+    pub fn start_logged(
+        command: &str,
+        variables: &[(&str, &str)],
+        log: File,
+    ) -> Result<Self, Failure> {
+        let mut process = command_of(&[command], variables)?;
+        Ok(Self(process.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?))
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.0.id()
     }
 
     /// Stops its time.
@@ -46,6 +57,37 @@ impl Process {
         let pid = Pid::from_raw(self.0.id().try_into()?).ok_or("a process has an id")?;
         Ok(kill_process(pid, signal)?)
     }
+}
+
+/// Runs a command of the binary to its end, and returns what it printed.
+pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Result<String, Failure> {
+    printed(command_of(arguments, variables)?).await
+}
+
+/// Runs a program to its end, and returns what it printed; where it fails, that is what it told.
+pub async fn printed(mut command: Command) -> Result<String, Failure> {
+    command.stdin(Stdio::null());
+    let output = tokio::task::spawn_blocking(move || {
+        let output = command.output();
+        (command, output)
+    });
+    let (command, output) = output.await?;
+    let (program, output) = (command.get_program().display(), output?);
+    if !output.status.success() {
+        let told = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{program} failed: {}", told.trim()).into());
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// What the operator's shell sets for a service of its own is none of the measurement's.
+fn command_of(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Command, Failure> {
+    let mut process = Command::new(binary()?);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PAYONCE")) {
+        process.env_remove(name);
+    }
+    process.args(arguments).envs([QUIET]).envs(variables.iter().copied());
+    Ok(process)
 }
 
 impl Drop for Process {
@@ -66,10 +108,32 @@ pub struct Service {
 impl Service {
     /// Starts `payonce serve` and waits until it is ready.
     pub async fn start(variables: &[(&str, &str)]) -> Result<Self, Failure> {
+        Self::start_by(variables, |variables| Process::start("serve", variables)).await
+    }
+
+    /// The same, with its log in a file.
+    pub async fn start_logged(variables: &[(&str, &str)], log: File) -> Result<Self, Failure> {
+        Self::start_by(variables, |it| Process::start_logged("serve", it, log)).await
+    }
+
+    /// Starts the handler that payments are measured against.
+    pub async fn start_bare(log: File) -> Result<Self, Failure> {
+        Self::start_by(&[], |variables| {
+            let mut process = Command::new(std::env::current_exe()?);
+            process.arg("bare").envs(variables.iter().copied()).stdin(Stdio::null());
+            Ok(Process(process.stdout(log.try_clone()?).stderr(log).spawn()?))
+        })
+        .await
+    }
+
+    async fn start_by(
+        variables: &[(&str, &str)],
+        start: impl FnOnce(&[(&str, &str)]) -> Result<Process, Failure>,
+    ) -> Result<Self, Failure> {
         let address = free_address()?;
         let port = address.port().to_string();
         let variables = [variables, &[("PORT", port.as_str())]].concat();
-        let service = Self { process: Process::start("serve", &variables)?, address };
+        let service = Self { process: start(&variables)?, address };
         let deadline = Instant::now() + PATIENCE;
         while !service.is_ready().await {
             if Instant::now() > deadline {
@@ -86,6 +150,11 @@ impl Service {
             connection.send(get(self.address, "/readyz")?).await
         };
         ready.await.is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// Its process's number.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// The processor time that it has used so far.
@@ -109,6 +178,7 @@ fn binary() -> Result<PathBuf, Failure> {
     }
 }
 
+/// Where nobody listens.
 fn free_address() -> Result<SocketAddr, Failure> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
