@@ -6,7 +6,7 @@ FEATURES := $(shell scripts/libpq-feature)
 PAYONCE = cargo run $(FEATURES) --bin payonce --
 
 .DEFAULT_GOAL := help
-.PHONY: help tools test-tools build run run-postgres test migrate migrate-down migration shell model lint
+.PHONY: help tools test-tools build run run-postgres test migrate migrate-down migration shell model bench bench-full lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,12 @@ shell: ## the prompt of the database (DATABASE_URL, else SQLite)
 
 model: ## every order of events in the model of the protocol; SIZE=large tries more
 	cargo run --release --bin model -- --size $(or $(SIZE),ci)
+
+bench: tools ## measure the release build on private servers; ARGS="--only fresh,replay --quick" for a short look
+	scripts/bench $(ARGS)
+
+bench-full: tools ## the same, also beside 10 million stored payments
+	scripts/bench --full $(ARGS)
 
 lint: tools ## formatting, clippy, the repository's own rules, shellcheck
 	scripts/lint $(FEATURES)
