@@ -94,7 +94,7 @@ struct Counted(Counter);
 impl Lifecycle<RecordId, Arc<CachedAnswer>> for Counted {
     type RequestState = ();
 
-    fn on_evict(&self, _state: &mut (), _record: &RecordId, _answer: Arc<CachedAnswer>) {
+    fn on_evict(&self, _state: &mut (), _record: RecordId, _answer: Arc<CachedAnswer>) {
         self.0.increment(1);
     }
 }
