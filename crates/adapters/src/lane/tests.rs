@@ -10,7 +10,7 @@ struct Call {
     reply: oneshot::Sender<u32>,
 }
 
-/// Runs a batch when it is let, notes what was in it, and panics at number 13.
+/// Runs a batch when it is let, notes what was in it, and panics at number 1013.
 struct Gated {
     entered: Sender<()>,
     gate: Receiver<()>,
@@ -26,7 +26,7 @@ impl Batches for Gated {
         let numbers = calls.iter().map(|call| call.number).collect();
         self.batches.lock().expect("nobody panics with it").push(numbers);
         for call in calls {
-            assert_ne!(call.number, 13);
+            assert_ne!(call.number, 1013);
             let _ = call.reply.send(call.number * 10);
         }
     }
@@ -134,7 +134,7 @@ async fn a_call_whose_turn_comes_too_late_is_refused_and_never_runs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_fails_its_batch_and_not_the_lane() {
     let scene = scene(256, 100, PATIENT);
-    let unlucky = scene.busy(13);
+    let unlucky = scene.busy(1013);
     scene.gate.send(()).expect("it waits");
     assert_eq!(unlucky.await.expect("it ran"), Err(LaneError::Panicked));
     let next = scene.busy(2);

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::answer::Answer;
-use crate::app::{BODY, Database, TestApp};
+use crate::app::{BODY, Database};
 use crate::auth::KEYS;
 use crate::cli::{Process, run};
 
@@ -89,12 +89,19 @@ pub async fn no_secret_shows_in_logs_metrics_errors_or_the_database(database: Ar
             assert!(!text.contains(canary), "{canary}: {text}");
         }
     }
-    drop(TestApp::spawn(&database, &[]).await);
     if let Some(path) = database.url().strip_prefix("sqlite://") {
         for file in [path.to_owned(), format!("{path}-wal")] {
             let bytes = std::fs::read(file).unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);
             assert!(!text.contains("canary") && !text.contains(&key[20..]));
         }
+        return;
+    }
+    for table in ["api_keys", "pinned_settings", "idempotency_records", "payments"] {
+        let secret = &key[20..];
+        let found = database.number(&format!(
+            "SELECT count(*) FROM {table} AS t WHERE t::text LIKE '%canary%' OR t::text LIKE '%{secret}%'"
+        ));
+        assert_eq!(found, 0, "{table}");
     }
 }

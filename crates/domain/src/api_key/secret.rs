@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(key.prefix.as_str(), "po_live_000000000000");
         assert_eq!(key.prefix.mode(), Mode::Live);
         let key = NewSecret::new(Mode::Test, [0xff; 32]);
-        assert!(key.expose().starts_with("po_test_7N42dgm5tFLK"), "{}", key.expose());
+        assert!(key.expose().starts_with("po_test_7n42DGM5Tflk"), "{}", key.expose());
         assert_eq!((key.expose().len(), key.prefix.mode()), (58, Mode::Test));
     }
 
