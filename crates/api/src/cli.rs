@@ -256,6 +256,11 @@ impl CommandError {
 /// Runs the command line of this process: 0 done, 1 failed, 2 wrong usage or configuration.
 pub fn run() -> ExitCode {
     let Cli { sources, command } = Cli::parse();
+    #[cfg(any(feature = "failpoints", feature = "sabotage"))]
+    if let Err(error) = crate::faults::prepare() {
+        eprintln!("payonce: {error}");
+        return ExitCode::FAILURE;
+    }
     let done = match command {
         Command::Serve { no_workers } => commands::serve(&sources, !no_workers),
         Command::Work => commands::work(&sources),

@@ -7,6 +7,8 @@
 pub mod api;
 pub mod cli;
 mod commands;
+#[cfg(any(feature = "failpoints", feature = "sabotage"))]
+mod faults;
 pub mod http;
 mod opening;
 pub mod server;

@@ -6,6 +6,7 @@ mod transactions;
 use std::future::Future;
 use std::time::Duration;
 
+use payonce_domain::failpoints::reach;
 use payonce_domain::ports::{BoxedError, Sweep};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -91,6 +92,7 @@ fn sweep(
                 let began = Instant::now();
                 match keys.sweep(sweep).await {
                     Ok(swept) => {
+                        reach("gc_batch");
                         if swept.purged < sweep.limit && swept.forgotten < sweep.limit {
                             break;
                         }

@@ -8,6 +8,7 @@ use payonce_domain::account::AccountId;
 use payonce_domain::idempotency::RecordId;
 use payonce_domain::payment::{Payment, PaymentId};
 use payonce_domain::ports::{LeaseRenewal, TakeDue};
+pub(crate) use payonce_domain::sabotage::{Rule, is_broken};
 use time::OffsetDateTime;
 
 use super::rows::{EventRow, FinalState, PaymentRow, RecordRow};
@@ -82,6 +83,13 @@ macro_rules! shared_statements {
     (lock: [$($lock:tt)*], lock_free: [$($lock_free:tt)*]) => {
         /// A statement of its own behind the insert: it then sees the row that won the race.
         fn lock_record(&mut self, id: &RecordId) -> QueryResult<Option<RecordRow>> {
+            if $crate::store::statements::is_broken($crate::store::statements::Rule::RowLock) {
+                return idempotency_records::table
+                    .find((id.account.as_str(), id.space.as_str(), id.key.as_str()))
+                    .select(RecordRow::as_select())
+                    .first(self)
+                    .optional();
+            }
             idempotency_records::table
                 .find((id.account.as_str(), id.space.as_str(), id.key.as_str()))
                 .select(RecordRow::as_select())

@@ -3,8 +3,10 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use payonce_domain::failpoints::reach;
 use payonce_domain::idempotency::SettledAnswer;
 use payonce_domain::payment::Payment;
+use payonce_domain::sabotage::{Rule, is_broken};
 use payonce_domain::use_cases::PayError;
 
 use super::RequestScope;
@@ -29,7 +31,18 @@ pub fn head(settled: &SettledAnswer, is_replay: bool) -> HttpResponseBuilder {
 
 /// A stored answer in a format that adds nothing to it.
 pub fn respond(settled: &SettledAnswer, is_replay: bool) -> HttpResponse {
-    head(settled, is_replay).body(settled.answer.body.clone())
+    head(settled, is_replay).body(body(settled, is_replay))
+}
+
+/// The stored bytes.
+pub fn body(settled: &SettledAnswer, is_replay: bool) -> Vec<u8> {
+    let stored = &settled.answer.body;
+    if is_replay && is_broken(Rule::Verbatim) {
+        let parsed = serde_json::from_slice::<serde_json::Value>(stored);
+        return parsed.and_then(|it| serde_json::to_vec_pretty(&it)).unwrap_or_default();
+    }
+    reach("before_reply");
+    stored.clone()
 }
 
 /// Logs why a payment could not be written down.

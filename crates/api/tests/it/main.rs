@@ -42,6 +42,7 @@ mod rate_limit;
 mod redis_faults;
 mod replay_cache;
 mod restart;
+mod sealed;
 mod signed_webhooks;
 mod store_failures;
 mod tls;

@@ -16,6 +16,7 @@ use tracing::Instrument;
 use super::running::{Joined, OpeningEnd, RunningGuard};
 use super::{Paid, PayPayment, RunningPayments, Waiters};
 use crate::account::RequestId;
+use crate::failpoints::reach;
 use crate::gateway::GatewayKeySecret;
 use crate::idempotency::{AfterExpiry, Fingerprint, RecordId, SettledAnswer};
 use crate::payment::{Payment, PaymentId, PaymentRequest};
@@ -262,6 +263,7 @@ impl CreatePayment {
                     return self.found(opened, open.queued);
                 }
             };
+            reach("after_claim");
             guard.inspect(|guard| guard.paying(owned.payment.id));
             return Ok(Started::Done(match self.pay.execute(*owned, leased_at).await {
                 Paid::Settled(answer) => CreatePaymentOutcome::Settled { answer, is_replay: false },

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::failpoints::reach;
 use crate::ports::{AnnouncedTransaction, Ingested, RepositoryError, TransactionRepository};
+use crate::sabotage::{Rule, is_broken};
 use crate::transaction::{TransactionContents, TransactionKey};
 
 /// The use case.
@@ -26,7 +28,16 @@ impl IngestTransaction {
         contents: TransactionContents,
     ) -> Result<Ingested, RepositoryError> {
         let announced = AnnouncedTransaction { key, contents, delay: self.delay };
+        if is_broken(Rule::Durable) {
+            let repository = Arc::clone(&self.repository);
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                repository.ingest(announced).await
+            });
+            return Ok(Ingested::New);
+        }
         let ingested = self.repository.ingest(announced).await?;
+        reach("webhook_inserted");
         if let (Ingested::New, Some(bell)) = (&ingested, &self.bell) {
             bell.notify_one();
         }

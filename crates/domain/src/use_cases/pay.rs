@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 use self::calls::Reach;
 use super::{Replays, Waiters};
 use crate::account::{Mode, RequestId};
+use crate::failpoints::reach;
 use crate::gateway::{ChargeOutcome, VoidOutcome};
 use crate::idempotency::{Fence, SettledAnswer};
 use crate::payment::{
@@ -25,6 +26,7 @@ use crate::ports::{
     PaymentRepository, Random, Renewed, RepositoryError, Settle, Settled,
 };
 use crate::retry::RetryPolicy;
+use crate::sabotage::{Rule, is_broken};
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
@@ -168,13 +170,16 @@ impl PayPayment {
             payment,
             events: timeline.take(),
         };
+        reach("before_record_commit");
         match self.repository.settle(settle).await? {
             Settled::Stored(answer) => {
+                reach("after_record_commit");
                 let answer = Arc::new(answer);
                 if let Some((record, fingerprint)) = kept {
                     self.replays.remember(record, fingerprint, &answer, asked_at);
                 }
                 self.waiters.settled(id, &answer);
+                reach("after_wake");
                 Ok(Paid::Settled(answer))
             }
             Settled::FenceLost => Ok(Paid::FenceLost),
@@ -236,8 +241,12 @@ impl Round<'_> {
             return self.void().await;
         }
         let may_have_been_sent = self.payment.attempts > 0 && !self.is_announced;
-        if may_have_been_sent && let Some(verdict) = self.look_up().await {
-            return Ok(Finding::Verdict(verdict));
+        if may_have_been_sent {
+            let verdict = self.look_up().await;
+            reach("recovery_inquired");
+            if let Some(verdict) = verdict {
+                return Ok(Finding::Verdict(verdict));
+            }
         }
         if self.open_until.is_none() {
             if let Some(finding) = self.attempts().await? {
@@ -280,6 +289,9 @@ impl Round<'_> {
                     return Ok(Some(Finding::Verdict(Verdict::Declined(decline))));
                 }
                 ChargeOutcome::Voided => return Ok(Some(Finding::Verdict(Verdict::Voided))),
+                ChargeOutcome::Unknown { .. } if is_broken(Rule::Doubt) => {
+                    return Ok(Some(Finding::Verdict(Verdict::Voided)));
+                }
                 ChargeOutcome::NotExecuted { retry_after, .. } => retry_after,
                 ChargeOutcome::Unreachable { .. } | ChargeOutcome::Unknown { .. } => None,
             };
@@ -334,6 +346,7 @@ impl Round<'_> {
 
     /// Commits, under the fence, that a send follows.
     async fn announce(&mut self, void_intended: bool) -> Result<Renewed, PayError> {
+        reach("before_mark");
         let leased_at = self.pay.clock.elapsed();
         let renewal = LeaseRenewal {
             record: self.payment.record.clone(),
@@ -346,6 +359,7 @@ impl Round<'_> {
         };
         let renewed = self.pay.repository.renew(renewal).await?;
         self.leased_at = leased_at;
+        reach("after_mark");
         Ok(renewed)
     }
 
@@ -385,6 +399,7 @@ impl Round<'_> {
             to,
             events: self.timeline.take(),
         };
+        reach("before_hand_over");
         match self.pay.repository.hand_over(hand_over).await? {
             Renewed::Granted => {
                 self.pay.waiters.look_again(self.payment.id);

@@ -17,6 +17,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
+use crate::failpoints::reach;
 use crate::ports::{
     Clock, ConcludedTransaction, RepositoryError, TransactionProcessor, TransactionRepository,
 };
@@ -150,6 +151,9 @@ impl ProcessTransactions {
         let leased_at = self.clock.elapsed();
         let due = self.repository.take_due(self.terms.lease, room).await?;
         let taken = due.transactions.len();
+        if taken > 0 {
+            reach("webhook_claimed");
+        }
         for transaction in due.transactions {
             let attempt = self.attempt(transaction, leased_at);
             under_way.attempts.spawn_on(self.tasks.track_future(attempt), &self.runtime);
@@ -169,7 +173,10 @@ impl ProcessTransactions {
             return written;
         }
         match self.repository.conclude(ended.clone()).await {
-            Ok(stood) => written.count(&ended, &stood),
+            Ok(stood) => {
+                reach("webhook_marked");
+                written.count(&ended, &stood);
+            }
             Err(error @ RepositoryError::Unavailable(_)) => {
                 written.failures.push(error);
                 under_way.unwritten = ended;
@@ -217,6 +224,7 @@ impl ProcessTransactions {
                     Err(_late) => failed(format!("no answer within {:?}", terms.timeout)),
                 }
             };
+            reach("webhook_applied");
             Some(ConcludedTransaction { key: transaction.key, fence: transaction.fence, verdict })
         }
     }

@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::{Paid, PayError, PayPayment};
+use crate::failpoints::reach;
 use crate::ports::{RepositoryError, TakeDue};
 
 /// The use case. Any number of instances may run it at once.
@@ -48,6 +49,9 @@ impl RecoverPayments {
             limit: self.batch,
         };
         let batch = self.pay.repository.take_due(take).await?;
+        if !batch.is_empty() {
+            reach("recovery_claimed");
+        }
         let mut recovered = Recovered { taken: batch.len(), ..Recovered::default() };
         recovered.has_more = recovered.taken >= usize::try_from(self.batch).unwrap_or(usize::MAX);
         let at_work: Vec<_> = batch
@@ -62,7 +66,10 @@ impl RecoverPayments {
             .collect();
         for task in at_work {
             match task.await {
-                Ok(Paid::Settled(_)) => recovered.settled = recovered.settled.saturating_add(1),
+                Ok(Paid::Settled(_)) => {
+                    reach("recovery_recorded");
+                    recovered.settled = recovered.settled.saturating_add(1);
+                }
                 Ok(Paid::Unfinished { cause: Some(cause), .. }) => recovered.failures.push(cause),
                 Ok(Paid::Unfinished { cause: None, .. } | Paid::LeftOpen(_) | Paid::FenceLost) => {}
                 Err(stopped) => recovered.failures.push(PayError::Stopped(stopped)),

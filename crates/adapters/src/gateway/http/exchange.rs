@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use payonce_domain::failpoints::reach;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
 
@@ -39,6 +40,7 @@ pub async fn run(request: RequestBuilder) -> Result<Answer, Failure> {
         let reason = in_words(&error);
         if error.is_connect() { Failure::NotSent(reason) } else { Failure::Broken(reason) }
     })?;
+    reach("after_send");
     let status = response.status().as_u16();
     let retry_after = retry_after(response.headers());
     let is_json = is_json(response.headers());

@@ -58,7 +58,7 @@ fn settled(settled: &SettledAnswer, is_replay: bool, echo: HeaderValue) -> HttpR
     settled_answer::head(settled, is_replay)
         .insert_header(("Idempotency-Key", echo))
         .insert_header(("Idempotency-Expires", rfc3339(settled.expires_at)))
-        .body(settled.answer.body.clone())
+        .body(settled_answer::body(settled, is_replay))
 }
 
 fn pending(payment: &Payment, respond_async: bool, echo: HeaderValue) -> HttpResponse {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use payonce_domain::failpoints::reach;
 use payonce_domain::ports::{Ingested, RepositoryError};
 use payonce_domain::transaction::{TransactionId, TransactionKey};
 use serde::Serialize;
@@ -55,6 +56,7 @@ pub async fn receive(
     }
     let (id, contents) = transaction_body::parse(&body, api.default_currency)?;
     let key = TransactionKey { account: api.webhooks.account.clone(), id };
+    reach("webhook_verified");
     let ingested = api.ingest_transaction.execute(key.clone(), contents).await;
     let ingested = ingested.map_err(not_stored)?;
     api.transaction_metrics.ingested(&ingested);

@@ -3,8 +3,11 @@
 use tokio::time::timeout;
 
 use super::Round;
-use crate::gateway::{ChargeOutcome, LookUpOutcome, VoidOutcome};
+use crate::failpoints::reach;
+use crate::gateway::{ChargeOutcome, GatewayKey, LookUpOutcome, VoidOutcome};
+use crate::idempotency::Fence;
 use crate::payment::{EventKind, Verdict};
+use crate::sabotage::{Rule, is_broken};
 
 /// Whether a charge of this round got through to the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,10 +20,16 @@ pub(super) enum Reach {
 impl Round<'_> {
     pub(super) async fn charge(&mut self) -> ChargeOutcome {
         let gateway = &self.pay.gateway;
-        let call = gateway.charge(self.payment.gateway_key, &self.payment.gateway_request);
+        let key = match is_broken(Rule::GatewayKey) {
+            true => GatewayKey(self.pay.random.payment_id().0),
+            false => self.payment.gateway_key,
+        };
+        let call = gateway.charge(key, &self.payment.gateway_request);
+        reach("before_send");
         let outcome = timeout(self.call_limit(), call)
             .await
             .unwrap_or_else(|_| ChargeOutcome::Unknown { reason: "timeout".to_owned() });
+        reach(if self.fence > Fence::FIRST { "recovery_resent" } else { "after_response" });
         let proved = match &outcome {
             ChargeOutcome::Approved(_) => "approved".to_owned(),
             ChargeOutcome::Declined(_) => "declined".to_owned(),
@@ -66,6 +75,7 @@ impl Round<'_> {
         let outcome = timeout(self.call_limit(), call)
             .await
             .unwrap_or_else(|_| VoidOutcome::Nothing { reason: "timeout".to_owned() });
+        reach("after_void");
         let proved = match &outcome {
             VoidOutcome::Voided => "voided".to_owned(),
             VoidOutcome::Declined(_) => "declined before".to_owned(),
