@@ -6,7 +6,7 @@ FEATURES := $(shell scripts/libpq-feature)
 PAYONCE = cargo run $(FEATURES) --bin payonce --
 
 .DEFAULT_GOAL := help
-.PHONY: help tools test-tools build run run-postgres test migrate migrate-down migration shell model bench bench-full lint
+.PHONY: help tools test-tools build run run-postgres test migrate migrate-down migration shell model bench bench-full chaos chaos-proof lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,12 @@ bench: tools ## measure the release build on private servers; ARGS="--only fresh
 
 bench-full: tools ## the same, also beside 10 million stored payments
 	scripts/bench --full $(ARGS)
+
+chaos: tools ## faults against release processes; ARGS="--modes kill,pause --seed 1"
+	scripts/chaos $(FEATURES) -- $(ARGS)
+
+chaos-proof: tools ## breaks rules of the protocol on purpose: the same harness must find each
+	scripts/chaos $(FEATURES) -- --prove $(ARGS)
 
 lint: tools ## formatting, clippy, the repository's own rules, shellcheck
 	scripts/lint $(FEATURES)
