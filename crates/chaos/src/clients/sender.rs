@@ -17,10 +17,12 @@ pub async fn announce(shared: Arc<Shared>, number: usize, mut random: StdRng) {
     while !shared.is_over() {
         made = made.saturating_add(1);
         let id = format!("txn-{number}-{made}");
-        let minor = random.random_range(1..1_000_000);
+        let units: u64 = random.random_range(1..1_000_000);
+        // Announced in units, kept in hundredths.
+        let minor = units.saturating_mul(100);
         let mut webhook = Webhook { id, minor, is_accepted: false, strange: Vec::new() };
         while !webhook.is_accepted && !shared.is_over() {
-            webhook.is_accepted = once(&shared, &mut webhook, minor, &mut random).await;
+            webhook.is_accepted = once(&shared, &mut webhook, units, &mut random).await;
             if !webhook.is_accepted {
                 sleep(Duration::from_millis(random.random_range(10..100))).await;
             }
@@ -28,8 +30,8 @@ pub async fn announce(shared: Arc<Shared>, number: usize, mut random: StdRng) {
         if webhook.is_accepted {
             // A duplicate, and the same id with other contents: the first stays.
             let other = match random.random_range(0..10) {
-                0..2 => Some(minor),
-                2 => Some(minor.saturating_add(1)),
+                0..2 => Some(units),
+                2 => Some(units.saturating_add(1)),
                 _ => None,
             };
             if let Some(other) = other {
@@ -41,10 +43,10 @@ pub async fn announce(shared: Arc<Shared>, number: usize, mut random: StdRng) {
     }
 }
 
-async fn once(shared: &Shared, webhook: &mut Webhook, minor: u64, random: &mut StdRng) -> bool {
+async fn once(shared: &Shared, webhook: &mut Webhook, units: u64, random: &mut StdRng) -> bool {
     let body = json!({
         "transaction_id": webhook.id, "source_account": "acc_chaos",
-        "destination_account": "acc_other", "amount": minor, "currency": "INR",
+        "destination_account": "acc_other", "amount": units, "currency": "INR",
     });
     let url = format!("{}/v1/webhooks/transactions", shared.any(random));
     let request = shared.client.post(url).header("Content-Type", "application/json");
