@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use payonce_domain::failpoints::reach;
 use payonce_domain::idempotency::SettledAnswer;
@@ -35,11 +36,11 @@ pub fn respond(settled: &SettledAnswer, is_replay: bool) -> HttpResponse {
 }
 
 /// The stored bytes.
-pub fn body(settled: &SettledAnswer, is_replay: bool) -> Vec<u8> {
+pub fn body(settled: &SettledAnswer, is_replay: bool) -> Bytes {
     let stored = &settled.answer.body;
     if is_replay && is_broken(Rule::Verbatim) {
         let parsed = serde_json::from_slice::<serde_json::Value>(stored);
-        return parsed.and_then(|it| serde_json::to_vec_pretty(&it)).unwrap_or_default();
+        return parsed.and_then(|it| serde_json::to_vec_pretty(&it)).unwrap_or_default().into();
     }
     reach("before_reply");
     stored.clone()

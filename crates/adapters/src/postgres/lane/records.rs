@@ -5,6 +5,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text};
 use diesel::{QueryResult, RunQueryDsl};
 use payonce_domain::idempotency::RecordId;
+use payonce_domain::sabotage::{Rule, is_broken};
 
 use super::columns::{columns, prepared_once};
 use crate::store::rows::RecordRow;
@@ -126,6 +127,9 @@ impl<'a> LockRecords<'a> {
 impl QueryFragment<Pg> for LockRecords<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         self.0.records(out.reborrow())?;
+        if is_broken(Rule::RowLock) {
+            return Ok(());
+        }
         out.push_sql(" FOR UPDATE OF idempotency_records SKIP LOCKED");
         Ok(())
     }
