@@ -23,6 +23,9 @@ const UNUSABLE: &str = "payonce_replay_cache_unusable_total";
 /// Answers that are on their way to Redis at a time; more are left out.
 const WRITES: usize = 512;
 
+/// What Redis says of the life of a key that it does not have.
+const ABSENT: i64 = -2;
+
 /// What two clocks make of one life may differ by so much.
 const ROUNDING: Duration = Duration::from_secs(1);
 
@@ -58,6 +61,9 @@ impl AnswersInRedis {
             self.link.fell_back("replay_cache");
             return None;
         };
+        if left == ABSENT {
+            return None;
+        }
         let value = value?;
         let found = usable(record, left, &value, asked_at);
         if found.is_none() {
@@ -106,7 +112,7 @@ fn usable(
     value: &[u8],
     asked_at: Duration,
 ) -> Option<CachedAnswer> {
-    // Less than nothing is left of what is not there any more, or there for good.
+    // Less than nothing is left of what is there for good.
     let left = Duration::from_millis(u64::try_from(left_millis).ok()?);
     let Stored { record: of, fingerprint, answer, life } = decode(value)?;
     (of == *record && left <= life + ROUNDING).then(|| CachedAnswer {
