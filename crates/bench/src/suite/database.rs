@@ -54,6 +54,14 @@ impl Database {
         statements.iter().try_for_each(|statement| run(&self.url, statement))
     }
 
+    /// Lets a server's planner know what the tables hold, as they do in a database that is in use.
+    pub fn analyze(&self) -> Result<(), Failure> {
+        match self.place {
+            Place::Server { .. } => self.run(&["ANALYZE"]),
+            Place::File { .. } => Ok(()),
+        }
+    }
+
     /// One number that a statement names `n`.
     pub fn number(&self, statement: &str) -> Result<i64, Failure> {
         count(&self.url, statement)

@@ -101,7 +101,7 @@ impl Measurer {
         ];
         let service = self.stage.serve(&database, &latency).await?;
         let load = self.payments(connections)(service.address);
-        let loaded = self.stage.measure(&service, &load).await?;
+        let loaded = self.stage.measure(&service, Some(&database), &load).await?;
         self.stage.settled(&database).await?;
         drop(service);
         let paid = loaded.answers.requests.saturating_sub(loaded.answers.refused);
@@ -129,6 +129,7 @@ impl Measurer {
         let (pgbench, seconds) = (&self.stage.pgbench, self.stage.seconds);
         // Plans and pages are warm then, as in the service's cells.
         pgbench.run(script, clients, 1, database.url()).await?;
+        database.analyze()?;
         let figures = pgbench.run(script, clients, seconds, database.url()).await?;
         self.compare(1, Rows::of(&database)?)?;
         Ok(figures)
@@ -137,7 +138,7 @@ impl Measurer {
     async fn bare(&self) -> Result<Figures, Failure> {
         let service = self.stage.bare().await?;
         let load = self.payments(64)(service.address);
-        Ok(self.stage.measure(&service, &load).await?.figures)
+        Ok(self.stage.measure(&service, None, &load).await?.figures)
     }
 
     async fn replays(&self, source: Source) -> Result<Outcome, Failure> {
@@ -193,7 +194,7 @@ impl Measurer {
             setting: Some(duplicates),
             ..self.payments(64)(service.address)
         };
-        let loaded = self.stage.measure(&service, &load).await?;
+        let loaded = self.stage.measure(&service, Some(&database), &load).await?;
         drop(service);
         let mut figures = loaded.figures;
         if duplicates == 0 {
@@ -237,7 +238,7 @@ impl Measurer {
         // The rounds share a database.
         let name = format!("grown-{}", service.id());
         let load = Load { name: &name, ..self.payments(64)(service.address) };
-        let loaded = self.stage.measure(&service, &load).await?;
+        let loaded = self.stage.measure(&service, Some(database), &load).await?;
         self.stage.settled(database).await?;
         Ok(loaded.figures)
     }
@@ -249,7 +250,7 @@ impl Measurer {
             if self.stage.knows("replay_cache.memory") { &nothing_cached } else { &[] };
         let service = self.stage.serve(&database, settings).await?;
         let load = self.payments(connections)(service.address);
-        let loaded = self.stage.measure(&service, &load).await?;
+        let loaded = self.stage.measure(&service, Some(&database), &load).await?;
         self.stage.settled(&database).await?;
         Ok(loaded.figures)
     }

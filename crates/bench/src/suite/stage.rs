@@ -161,9 +161,15 @@ impl Stage {
     }
 
     /// Sends a load, after one that is not measured.
-    pub async fn measure(&self, service: &Service, load: &Load<'_>) -> Result<Loaded, Failure> {
+    pub async fn measure(
+        &self,
+        service: &Service,
+        database: Option<&Database>,
+        load: &Load<'_>,
+    ) -> Result<Loaded, Failure> {
         let name = format!("warm-{}", load.name);
         self.wrk.send(&Load { name: &name, seconds: WARM_UP_SECONDS, ..*load }).await?;
+        database.map_or(Ok(()), Database::analyze)?;
         self.measure_warm(service, load).await
     }
 

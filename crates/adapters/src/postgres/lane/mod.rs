@@ -61,6 +61,7 @@ pub struct PostgresBatches {
     url: String,
     session: &'static str,
     connection: Option<PgConnection>,
+    committed: u64,
     alone: Counter,
 }
 
@@ -75,7 +76,7 @@ impl PostgresBatches {
             );
             counter!(ALONE)
         });
-        Self { url, session, connection: None, alone }
+        Self { url, session, connection: None, committed: 0, alone }
     }
 
     fn connect(&self) -> Result<PgConnection, diesel::ConnectionError> {
@@ -99,7 +100,12 @@ impl PostgresBatches {
         let done = conn.transaction(|conn| batch::run(conn, calls));
         match done {
             Ok(outcomes) => {
-                self.connection = Some(conn);
+                self.committed += 1;
+                // Tables grow fast while they are young, and a plan made for empty ones may read
+                // all of an account by the wrong index. Later the server's own statistics see to it.
+                let is_due = self.committed.is_power_of_two();
+                let planned = is_due.then(|| conn.batch_execute("DISCARD PLANS"));
+                self.connection = planned.is_none_or(|planned| planned.is_ok()).then_some(conn);
                 Some(outcomes)
             }
             Err(error) => {
