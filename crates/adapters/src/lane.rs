@@ -142,7 +142,7 @@ impl<C: Send + 'static> Lane<C> {
             Err(_) if turn.take() => return Err(LaneError::Late),
             Err(_) => outcome.await,
         };
-        outcome.map_err(|_| LaneError::Panicked)
+        outcome.map_err(|_gone| LaneError::Panicked)
     }
 
     /// Takes no more calls; those that are queued are run.

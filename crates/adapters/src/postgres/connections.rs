@@ -89,7 +89,7 @@ impl Connections for PostgresConnections {
 
     async fn open(&self, call: OpenPayment) -> Result<Opened, RepositoryError> {
         let lane = self.lane(&call.record)?;
-        match lane.call(|reply| Call::Open(Queued { call, reply })).await? {
+        match lane.call(|reply| Call::Open(Box::new(Queued { call, reply }))).await? {
             Reply::Done(opened) => Ok(opened),
             Reply::Alone(call) => self.write(move |conn| transactions::open(conn, &call)).await,
         }
@@ -97,7 +97,7 @@ impl Connections for PostgresConnections {
 
     async fn settle(&self, call: Settle) -> Result<Settled, RepositoryError> {
         let lane = self.lane(&call.payment.record)?;
-        match lane.call(|reply| Call::Settle(Queued { call, reply })).await? {
+        match lane.call(|reply| Call::Settle(Box::new(Queued { call, reply }))).await? {
             Reply::Done(settled) => Ok(settled),
             Reply::Alone(call) => self.write(move |conn| transactions::settle(conn, &call)).await,
         }
@@ -105,7 +105,7 @@ impl Connections for PostgresConnections {
 
     async fn ingest(&self, call: AnnouncedTransaction) -> Result<Ingested, RepositoryError> {
         let lane = self.lane(&call.key)?;
-        match lane.call(|reply| Call::Ingest(Queued { call, reply })).await? {
+        match lane.call(|reply| Call::Ingest(Box::new(Queued { call, reply }))).await? {
             Reply::Done(ingested) => Ok(ingested),
             Reply::Alone(call) => {
                 self.write(move |conn| transaction_queue::ingest(conn, &call)).await

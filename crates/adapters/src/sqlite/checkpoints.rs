@@ -67,7 +67,7 @@ fn follow(path: &str, commits: &Receiver<()>, is_large: &AtomicBool) {
             is_large.store(*pages > LARGE, Ordering::Relaxed);
         }
         report(done.map(|_| ()));
-        thread::sleep(PAUSE);
+        thread::park_timeout(PAUSE);
     }
 }
 

@@ -138,7 +138,7 @@ fn is_verified(url: &str) -> bool {
     let host = host.or_else(|| url.host_str().map(str::to_owned)).unwrap_or_default();
     let host = host.replace("%2F", "/").replace("%2f", "/");
     let is_here = |host: &str| host.is_empty() || host.starts_with('/') || is_loopback(host);
-    host.split(',').all(|host| is_here(host)) || last("sslmode").as_deref() == Some("verify-full")
+    host.split(',').all(is_here) || last("sslmode").as_deref() == Some("verify-full")
 }
 
 fn without_password(url: &str) -> String {

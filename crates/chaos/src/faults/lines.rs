@@ -88,7 +88,7 @@ pub async fn cut(victim: &Victim<'_>, random: &mut StdRng) -> Result<(), Failure
 pub async fn cut_once(victim: &Victim<'_>, round: u64, random: &mut StdRng) -> Result<(), Failure> {
     let proxy = victim.scene.proxy.as_ref().ok_or("this mode needs a proxy")?;
     let from = victim.scene.timeline.now();
-    let what = if round % 2 == 0 {
+    let what = if round.is_multiple_of(2) {
         proxy.cut();
         "reset connections"
     } else {

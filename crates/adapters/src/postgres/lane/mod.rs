@@ -49,11 +49,11 @@ pub enum Reply<I, O> {
 /// The calls that share transactions.
 pub enum Call {
     /// Opens a payment.
-    Open(Queued<OpenPayment, Opened>),
+    Open(Box<Queued<OpenPayment, Opened>>),
     /// Settles one.
-    Settle(Queued<Settle, Settled>),
+    Settle(Box<Queued<Settle, Settled>>),
     /// Stores an announced transaction.
-    Ingest(Queued<AnnouncedTransaction, Ingested>),
+    Ingest(Box<Queued<AnnouncedTransaction, Ingested>>),
 }
 
 /// Runs batches on one connection.
@@ -143,7 +143,7 @@ impl Batches for PostgresBatches {
 }
 
 /// Tells each caller; those without an outcome run alone.
-fn reply<I, O>(queued: Vec<Queued<I, O>>, outcomes: Vec<Option<O>>, alone: &Counter) {
+fn reply<I, O>(queued: Vec<Box<Queued<I, O>>>, outcomes: Vec<Option<O>>, alone: &Counter) {
     let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(|| None));
     for (queued, outcome) in queued.into_iter().zip(outcomes) {
         let reply = match outcome {
