@@ -26,6 +26,9 @@ const WRITES: usize = 512;
 /// What Redis says of the life of a key that it does not have.
 const ABSENT: i64 = -2;
 
+/// Redis counts whole milliseconds, and so up to one too many.
+const TICK: Duration = Duration::from_millis(1);
+
 /// What two clocks make of one life may differ by so much.
 const ROUNDING: Duration = Duration::from_secs(1);
 
@@ -119,6 +122,6 @@ fn usable(
         record: of,
         fingerprint,
         answer: Arc::new(answer),
-        live_until: asked_at.saturating_add(left),
+        live_until: asked_at.saturating_add(left.saturating_sub(TICK)),
     })
 }
