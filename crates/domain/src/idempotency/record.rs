@@ -13,6 +13,9 @@ use crate::account::RequestId;
 use crate::payment::PaymentId;
 use crate::sabotage::{Rule, is_broken};
 
+/// How closely it is noted when a key was seen last.
+const SEEN_WITHIN: time::Duration = time::Duration::minutes(10);
+
 /// Counts the owners of a record; a write under an older number changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fence(pub i64);
@@ -352,9 +355,9 @@ impl IdempotencyRecord {
         })
     }
 
-    /// Notes that the key was seen, to the second: a crowd of duplicates is not worth a write each.
+    /// Notes that the key was seen, to ten minutes: a replay is not worth a write.
     fn see(&mut self, now: OffsetDateTime) {
-        if now - self.last_seen_at >= time::Duration::SECOND {
+        if now - self.last_seen_at >= SEEN_WITHIN {
             self.last_seen_at = now;
         }
     }
