@@ -144,6 +144,9 @@ impl Measurer {
     async fn replays(&self, source: Source) -> Result<Outcome, Failure> {
         const NOTHING_IN_MEMORY: (&str, &str) = ("PAYONCE__REPLAY_CACHE__MEMORY", "0B");
         let redis = self.stage.surroundings.redis.as_str();
+        let database = self.stage.database(Store::Disk)?;
+        // What another database's payments left in Redis is none of this one's.
+        let prefix = database.url().rsplit('/').next().unwrap_or_default();
         let (is_known, settings) = match source {
             Source::Memory => (self.stage.knows("replay_cache.memory"), vec![]),
             Source::Redis => (
@@ -152,6 +155,7 @@ impl Measurer {
                     NOTHING_IN_MEMORY,
                     ("PAYONCE__REPLAY_CACHE__REDIS", "true"),
                     ("REDIS_URL", redis),
+                    ("PAYONCE__REDIS__PREFIX", prefix),
                 ],
             ),
             Source::Postgres if self.stage.knows("replay_cache.memory") => {
@@ -162,7 +166,6 @@ impl Measurer {
         if !is_known {
             return Ok(Outcome::Absent("not in this build"));
         }
-        let database = self.stage.database(Store::Disk)?;
         let service = self.stage.serve(&database, &settings).await?;
         let load = Load {
             name: "replayed",
