@@ -5,8 +5,7 @@
 //! everywhere: idempotency record, payment, events.
 
 use payonce_domain::idempotency::{
-    Claim, ClaimTerms, Fence, Generation, IdempotencyRecord, RecordId, RecordState, Subject,
-    differing_fields,
+    Claim, Fence, Generation, IdempotencyRecord, RecordId, RecordState, Subject, differing_fields,
 };
 use payonce_domain::payment::{Actor, EventKind, NewEvent, Payment, PaymentId, Timeline};
 use payonce_domain::ports::{
@@ -97,15 +96,8 @@ fn decide(
         Subject::Opaque => None,
     };
     let fingerprint = call.request.fingerprint();
-    let terms = ClaimTerms {
-        fingerprint: &fingerprint,
-        subject: Subject::Payment,
-        candidate: call.candidate,
-        request_id: &call.request_id,
-        lease: call.lease,
-        after_expiry: call.after_expiry,
-        may_take_over: payment.as_ref().is_some_and(|known| known.gateway == call.gateway),
-    };
+    let may_take_over = payment.as_ref().is_some_and(|known| known.gateway == call.gateway);
+    let terms = call.claim_terms(&fingerprint, may_take_over);
     let claim = record.claim_again(&terms, now);
     if claim == Claim::NextGeneration {
         record.state = call.first_state(now);

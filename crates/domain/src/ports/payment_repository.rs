@@ -9,8 +9,8 @@ use super::RepositoryError;
 use crate::account::RequestId;
 use crate::gateway::{GatewayIdentity, GatewayKeySecret};
 use crate::idempotency::{
-    AfterExpiry, Fence, Generation, IdempotencyRecord, RecordId, RecordState, SettledAnswer,
-    StoredAnswer, Subject,
+    AfterExpiry, ClaimTerms, Fence, Fingerprint, Generation, IdempotencyRecord, RecordId,
+    RecordState, SettledAnswer, StoredAnswer, Subject,
 };
 use crate::payment::{
     Actor, EventKind, NewEvent, Payment, PaymentId, PaymentRequest, PaymentState, Timeline,
@@ -85,6 +85,23 @@ impl OpenPayment {
             RecordState::Queued { due_at: now }
         } else {
             RecordState::Running { lease_until: now + self.lease }
+        }
+    }
+
+    /// What this request brings to a record that is already there; `fingerprint` is the request's.
+    pub fn claim_terms<'a>(
+        &'a self,
+        fingerprint: &'a Fingerprint,
+        may_take_over: bool,
+    ) -> ClaimTerms<'a> {
+        ClaimTerms {
+            fingerprint,
+            subject: Subject::Payment,
+            candidate: self.candidate,
+            request_id: &self.request_id,
+            lease: self.lease,
+            after_expiry: self.after_expiry,
+            may_take_over,
         }
     }
 

@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 
 use diesel::RunQueryDsl;
 use diesel::pg::PgConnection;
-use payonce_domain::idempotency::{Claim, ClaimTerms, IdempotencyRecord, RecordId, Subject};
+use payonce_domain::idempotency::{Claim, IdempotencyRecord, RecordId};
 use payonce_domain::ports::{
     AnnouncedTransaction, Ingested, OpenPayment, Opened, Owned, OwnedBy, Settle, Settled,
 };
@@ -136,16 +136,7 @@ fn stored_answer(
 ) -> Option<Opened> {
     let mut seen = record.clone();
     let fingerprint = call.request.fingerprint();
-    let terms = ClaimTerms {
-        fingerprint: &fingerprint,
-        subject: Subject::Payment,
-        candidate: call.candidate,
-        request_id: &call.request_id,
-        lease: call.lease,
-        after_expiry: call.after_expiry,
-        may_take_over: false,
-    };
-    match seen.claim_again(&terms, now) {
+    match seen.claim_again(&call.claim_terms(&fingerprint, false), now) {
         Claim::Replay(answer) if seen == *record => Some(Opened::Replay(answer)),
         _ => None,
     }
