@@ -1,7 +1,6 @@
 //! `payonce config show|check`.
 
-use std::io::Write;
-
+use super::print;
 use crate::cli::{CommandError, ConfigAction, Sources};
 use crate::settings::Layers;
 use crate::tls;
@@ -21,9 +20,5 @@ pub(crate) fn config(sources: &Sources, action: ConfigAction) -> Result<(), Comm
             vec!["the configuration is valid".to_owned()]
         }
     };
-    let mut out = std::io::stdout().lock();
-    for line in lines {
-        writeln!(out, "{line}").map_err(|error| CommandError::failed("writing", error))?;
-    }
-    Ok(())
+    print(lines)
 }

@@ -1,13 +1,11 @@
 //! `payonce keys create|list|revoke`.
 
-use std::io::Write;
-
 use payonce_domain::account::AccountId;
 use payonce_domain::api_key::{ApiKey, KeyName, KeyPrefix};
 use payonce_domain::ports::RepositoryError;
 use payonce_domain::use_cases::CreateKeyCommand;
 
-use super::{chain, runtime};
+use super::{chain, print, runtime};
 use crate::cli::{CommandError, KeyToCreate, KeysAction, Sources};
 use crate::http::rfc3339;
 use crate::settings::Layers;
@@ -27,11 +25,7 @@ pub(crate) fn keys(sources: &Sources, action: KeysAction) -> Result<(), CommandE
         store.schema.close();
         lines
     })?;
-    let mut out = std::io::stdout().lock();
-    for line in lines {
-        writeln!(out, "{line}").map_err(|error| CommandError::failed("writing", error))?;
-    }
-    Ok(())
+    print(lines)
 }
 
 async fn create(store: &Store, wanted: KeyToCreate) -> Result<Vec<String>, CommandError> {

@@ -1,8 +1,6 @@
 //! `payonce migrate up|down|status`.
 
-use std::io::Write;
-
-use super::runtime;
+use super::{print, runtime};
 use crate::cli::{CommandError, MigrateAction, Sources};
 use crate::settings::Layers;
 use crate::wiring::Store;
@@ -35,9 +33,5 @@ pub(crate) fn migrate(sources: &Sources, action: MigrateAction) -> Result<(), Co
     let failed = |error: payonce_domain::ports::BoxedError| {
         CommandError::failed(&format!("migrating {}", settings.database.url), error)
     };
-    let mut out = std::io::stdout().lock();
-    for line in lines.map_err(failed)? {
-        writeln!(out, "{line}").map_err(|error| CommandError::failed("writing", error))?;
-    }
-    Ok(())
+    print(lines.map_err(failed)?)
 }

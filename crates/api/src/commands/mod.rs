@@ -16,6 +16,9 @@ pub(crate) use serve::serve;
 pub(crate) use transactions::transactions;
 pub(crate) use work::work;
 
+use std::fmt::Display;
+use std::io::Write;
+
 use tokio::runtime::Runtime;
 
 use crate::cli::CommandError;
@@ -23,6 +26,15 @@ use crate::cli::CommandError;
 /// Everything but the HTTP threads runs here.
 fn runtime() -> Result<Runtime, CommandError> {
     Runtime::new().map_err(|error| CommandError::failed("starting the runtime", error))
+}
+
+/// What a command has to say, a line each.
+fn print(lines: impl IntoIterator<Item = impl Display>) -> Result<(), CommandError> {
+    let mut out = std::io::stdout().lock();
+    for line in lines {
+        writeln!(out, "{line}").map_err(|error| CommandError::failed("writing", error))?;
+    }
+    Ok(())
 }
 
 /// An error with what lies behind it.

@@ -1,12 +1,10 @@
 //! `payonce payments show|resolve`.
 
-use std::io::Write;
-
 use payonce_domain::account::AccountId;
 use payonce_domain::payment::{Payment, PaymentEvent, PaymentId};
 use payonce_domain::use_cases::{Decision, Resolution, Resolved};
 
-use super::{chain, runtime};
+use super::{chain, print, runtime};
 use crate::cli::{CommandError, PaymentsAction, Resolve, Sources, WhichPayment};
 use crate::http::{payment_json, rfc3339};
 use crate::settings::Layers;
@@ -25,11 +23,7 @@ pub(crate) fn payments(sources: &Sources, action: PaymentsAction) -> Result<(), 
         service.store.schema.close();
         lines
     })?;
-    let mut out = std::io::stdout().lock();
-    for line in lines {
-        writeln!(out, "{line}").map_err(|error| CommandError::failed("writing", error))?;
-    }
-    Ok(())
+    print(lines)
 }
 
 async fn show(service: &Service, which: &WhichPayment) -> Result<Vec<String>, CommandError> {

@@ -1,12 +1,10 @@
 //! `payonce transactions dead|retry`.
 
-use std::io::Write;
-
 use payonce_domain::account::AccountId;
 use payonce_domain::ports::{RepositoryError, TransactionRepository};
 use payonce_domain::transaction::{Transaction, TransactionId, TransactionKey};
 
-use super::{chain, runtime};
+use super::{chain, print, runtime};
 use crate::cli::{CommandError, DeadTransactions, RetryTransactions, Sources, TransactionsAction};
 use crate::http::rfc3339;
 use crate::settings::Layers;
@@ -28,11 +26,7 @@ pub(crate) fn transactions(
         store.schema.close();
         lines
     })?;
-    let mut out = std::io::stdout().lock();
-    for line in lines {
-        writeln!(out, "{line}").map_err(|error| CommandError::failed("writing", error))?;
-    }
-    Ok(())
+    print(lines)
 }
 
 async fn dead(
