@@ -70,10 +70,12 @@ pub fn ratio(one: Duration, other: Duration) -> f64 {
     one.as_secs_f64() / other.as_secs_f64().max(1e-6)
 }
 
-/// The middle one.
+/// The middle one, or half way between the two in the middle; no number of none.
 pub fn median(mut all: Vec<f64>) -> f64 {
     all.sort_by(f64::total_cmp);
-    all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
+    let middle = [all.len().saturating_sub(1) / 2, all.len() / 2];
+    let [low, high] = middle.map(|place| all.get(place).copied().unwrap_or(f64::NAN));
+    f64::midpoint(low, high)
 }
 
 /// For people.
@@ -85,4 +87,17 @@ pub fn milliseconds(duration: Duration) -> f64 {
 fn load() -> String {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     load.split(' ').next().unwrap_or("?").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_favours_neither_side() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0]), 2.5);
+        assert_eq!(median(vec![9.0, 1.0, 2.0, 4.0]), 3.0);
+        assert!(median(vec![]).is_nan());
+    }
 }
