@@ -42,8 +42,9 @@ mod webhooks;
 
 use std::sync::Arc;
 
+use actix_web::dev::HttpServiceFactory;
 use actix_web::middleware::from_fn;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, Resource, web};
 use payonce_domain::use_cases::fake_gateway::FakeGateway;
 
 pub use answers::JsonAnswers;
@@ -64,48 +65,69 @@ pub use webhooks::{WebhookSignatures, Webhooks};
 use problem::{Code, Problem};
 
 /// Every path of the service, those of the gateway where it plays one.
+///
+/// Paths without variables come first: they are compared, while each of the others costs every
+/// request that gets past it a regular expression.
 pub fn routes(config: &mut web::ServiceConfig, gateway: Option<&Arc<FakeGateway>>) {
     let in_time = || from_fn(deadline::end_in_time);
-    let payments = resource("/v1/payments", "GET, POST")
-        .route(web::post().to(payments::create))
-        .route(web::get().to(payments::list));
-    let payments_alias = resource("/payments", "POST").route(web::post().to(payments::create));
-    let payment = resource("/v1/payments/{id}", "GET").route(web::get().to(payments::get));
-    let events = resource("/v1/payments/{id}/events", "GET").route(web::get().to(payments::events));
-    let key = resource("/v1/idempotency-keys/{key:.+}", "GET")
-        .route(web::get().to(idempotency_keys::get));
-    let webhook =
-        resource("/v1/webhooks/transactions", "POST").route(web::post().to(webhooks::receive));
-    let transaction = resource("/v1/transactions/{transaction_id:.+}", "GET")
-        .route(web::get().to(transactions::get));
-    config
-        .service(payments.wrap(in_time()))
-        .service(payments_alias.wrap(in_time()))
-        .service(payment.wrap(in_time()))
-        .service(events.wrap(in_time()))
-        .service(key.wrap(in_time()))
-        .configure(opaque::routes)
-        .configure(pay::routes)
-        .configure(orders::routes)
-        .service(webhook.wrap(in_time()))
-        .service(transaction.wrap(in_time()))
-        .service(resource("/", "GET").route(web::get().to(health::overview)))
-        .service(resource("/healthz", "GET").route(web::get().to(health::live)))
-        .service(resource("/readyz", "GET").route(web::get().to(health::ready)))
-        .service(resource("/metrics", "GET").route(web::get().to(metrics::metrics)))
-        .service(resource("/openapi.json", "GET").route(web::get().to(openapi::get)))
-        .service(resource("/docs", "GET").route(web::get().to(docs::page)))
-        .service(resource("/docs/{file}", "GET").route(web::get().to(docs::asset)));
+    at(config, "/v1/payments", "GET, POST", |resource| {
+        let resource = resource.route(web::post().to(payments::create));
+        resource.route(web::get().to(payments::list)).wrap(in_time())
+    });
+    at(config, "/payments", "POST", |resource| {
+        resource.route(web::post().to(payments::create)).wrap(in_time())
+    });
+    at(config, "/v1/webhooks/transactions", "POST", |resource| {
+        resource.route(web::post().to(webhooks::receive)).wrap(in_time())
+    });
+    config.configure(opaque::routes).configure(pay::routes).configure(orders::routes);
+    at(config, "/", "GET", |resource| resource.route(web::get().to(health::overview)));
+    at(config, "/healthz", "GET", |resource| resource.route(web::get().to(health::live)));
+    at(config, "/readyz", "GET", |resource| resource.route(web::get().to(health::ready)));
+    at(config, "/metrics", "GET", |resource| resource.route(web::get().to(metrics::metrics)));
+    at(config, "/openapi.json", "GET", |resource| resource.route(web::get().to(openapi::get)));
+    at(config, "/docs", "GET", |resource| resource.route(web::get().to(docs::page)));
+    at(config, "/v1/payments/{id}", "GET", |resource| {
+        resource.route(web::get().to(payments::get)).wrap(in_time())
+    });
+    at(config, "/v1/payments/{id}/events", "GET", |resource| {
+        resource.route(web::get().to(payments::events)).wrap(in_time())
+    });
+    at(config, "/v1/idempotency-keys/{key:.+}", "GET", |resource| {
+        resource.route(web::get().to(idempotency_keys::get)).wrap(in_time())
+    });
+    at(config, "/v1/transactions/{transaction_id:.+}", "GET", |resource| {
+        resource.route(web::get().to(transactions::get)).wrap(in_time())
+    });
+    at(config, "/docs/{file}", "GET", |resource| resource.route(web::get().to(docs::asset)));
     fake_gateway::routes(config, gateway);
 }
 
-/// A path, with and without a slash at its end, that answers other methods by naming those it has.
-fn resource(path: &str, allow: &'static str) -> actix_web::Resource {
-    let other_method = move |request: HttpRequest, payload: web::Payload| async move {
-        unread::hold(&request, payload.into_inner());
-        Err::<HttpResponse, _>(Problem::new(Code::MethodNotAllowed).allow(allow))
-    };
-    web::resource([path.to_owned(), format!("{path}/")]).default_service(web::to(other_method))
+/// Serves a path, with and without a slash at its end, that answers other methods by naming those
+/// it has.
+fn at<S: HttpServiceFactory + 'static>(
+    config: &mut web::ServiceConfig,
+    path: &str,
+    allow: &'static str,
+    service: impl Fn(Resource) -> S,
+) {
+    for resource in spellings(path) {
+        let other_method = move |request: HttpRequest, payload: web::Payload| async move {
+            unread::hold(&request, payload.into_inner());
+            Err::<HttpResponse, _>(Problem::new(Code::MethodNotAllowed).allow(allow))
+        };
+        config.service(service(resource.default_service(web::to(other_method))));
+    }
+}
+
+/// A path with and without a slash at its end.
+fn spellings(path: &str) -> Vec<Resource> {
+    let with_slash = format!("{path}/");
+    match path.contains('{') {
+        true => vec![web::resource([path.to_owned(), with_slash])],
+        // Apart, they are compared; together they would be a regular expression.
+        false => vec![web::resource(path), web::resource(with_slash)],
+    }
 }
 
 /// Answers paths that there are none of.

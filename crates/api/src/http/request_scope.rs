@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::caller::AsksFor;
 use super::problem::{Code, Problem, Shape};
 use super::request_line::RequestLine;
-use super::{rate_limit, unread};
+use super::{rate_limit, route_label, unread};
 use crate::api::Api;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -96,12 +96,12 @@ fn with_problem_body(
     response: ServiceResponse<BoxBody>,
     request_id: &RequestId,
 ) -> ServiceResponse<BoxBody> {
-    let request = response.request();
-    let is_post = request.method() == Method::POST;
-    let shape = Shape::of_route(is_post, request.match_pattern().as_deref());
     let Some(error) = response.response().error() else {
         return response;
     };
+    let request = response.request();
+    let is_post = request.method() == Method::POST;
+    let shape = Shape::of_route(is_post, route_label::pattern(request).as_deref());
     let body = match error.as_error::<Problem>() {
         Some(problem) => {
             if let Some(cause) = problem.cause_chain() {

@@ -1,5 +1,6 @@
 //! What a request asks for, in words from a closed set: fit for metrics, spans and logs.
 
+use actix_web::HttpRequest;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 
@@ -19,7 +20,7 @@ pub const PAYMENT_ROUTES: [&str; 5] =
 impl RouteLabel {
     /// Names a request, which need not have been routed yet.
     pub fn of(request: &ServiceRequest) -> Self {
-        let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+        let route = pattern(request.request()).unwrap_or_else(|| "unmatched".to_owned());
         Self { method: known(request.method()), route }
     }
 
@@ -27,6 +28,15 @@ impl RouteLabel {
     pub fn creates_payment(&self) -> bool {
         self.method == "POST" && PAYMENT_ROUTES.contains(&self.route.as_str())
     }
+}
+
+/// The pattern of a request's route, without a slash at its end.
+pub fn pattern(request: &HttpRequest) -> Option<String> {
+    let mut pattern = request.match_pattern()?;
+    if pattern.len() > 1 && pattern.ends_with('/') {
+        pattern.pop();
+    }
+    Some(pattern)
 }
 
 fn known(method: &Method) -> &'static str {

@@ -26,6 +26,8 @@ use uuid::Uuid;
 use self::refusal::Refusal;
 use self::view::error;
 
+use super::spellings;
+
 pub use document::documents;
 
 /// The paths of the gateway, where there is one.
@@ -33,26 +35,30 @@ pub fn routes(config: &mut web::ServiceConfig, gateway: Option<&Arc<FakeGateway>
     let Some(gateway) = gateway else {
         return;
     };
-    config
-        .app_data(web::Data::from(Arc::clone(gateway)))
-        .service(resource("/fake-gateway/start", "POST").route(web::post().to(start::start)))
-        .service(resource("/fake-gateway/charges", "POST").route(web::post().to(charge::charge)))
-        .service(
-            resource("/fake-gateway/charges/{key}", "GET").route(web::get().to(look_up::look_up)),
-        )
-        .service(
-            resource("/fake-gateway/charges/{key}/void", "POST").route(web::post().to(void::void)),
-        );
+    config.app_data(web::Data::from(Arc::clone(gateway)));
+    for resource in spellings("/fake-gateway/start") {
+        config.service(other_method(resource, "POST").route(web::post().to(start::start)));
+    }
+    for resource in spellings("/fake-gateway/charges") {
+        config.service(other_method(resource, "POST").route(web::post().to(charge::charge)));
+    }
+    for resource in spellings("/fake-gateway/charges/{key}") {
+        config.service(other_method(resource, "GET").route(web::get().to(look_up::look_up)));
+    }
+    for resource in spellings("/fake-gateway/charges/{key}/void") {
+        config.service(other_method(resource, "POST").route(web::post().to(void::void)));
+    }
 }
 
-fn resource(path: &str, allow: &'static str) -> Resource {
+/// Answers other methods by naming the one that the path has.
+fn other_method(resource: Resource, allow: &'static str) -> Resource {
     let other_method = move || async move {
         let detail = "This path has another method; see the gateway protocol.";
         let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
         answer
     };
-    web::resource([path.to_owned(), format!("{path}/")]).default_service(web::to(other_method))
+    resource.default_service(web::to(other_method))
 }
 
 /// Reads a key, wherever it stands.

@@ -8,12 +8,13 @@ mod post;
 use actix_web::middleware::from_fn;
 use actix_web::web;
 
-use super::{deadline, resource};
+use super::{at, deadline};
 
 pub use document::documents;
 
 /// The path of the format.
 pub fn routes(config: &mut web::ServiceConfig) {
-    let opaque = resource("/api/payment/v1/payments", "POST").route(web::post().to(post::store));
-    config.service(opaque.wrap(from_fn(deadline::end_in_time)));
+    at(config, "/api/payment/v1/payments", "POST", |resource| {
+        resource.route(web::post().to(post::store)).wrap(from_fn(deadline::end_in_time))
+    });
 }

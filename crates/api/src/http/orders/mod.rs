@@ -10,7 +10,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web;
 
 use super::openapi::Endpoint;
-use super::{deadline, resource};
+use super::{at, deadline};
 
 pub use answer::final_answer;
 
@@ -21,9 +21,10 @@ pub fn documents() -> Vec<Endpoint> {
 
 /// The paths of the format.
 pub fn routes(config: &mut web::ServiceConfig) {
-    let start = resource("/payments/start", "POST").route(web::post().to(start::start));
-    let order = resource("/payments/start/{order_id}", "GET").route(web::get().to(get::get));
-    config
-        .service(start.wrap(from_fn(deadline::end_in_time)))
-        .service(order.wrap(from_fn(deadline::end_in_time)));
+    at(config, "/payments/start", "POST", |resource| {
+        resource.route(web::post().to(start::start)).wrap(from_fn(deadline::end_in_time))
+    });
+    at(config, "/payments/start/{order_id}", "GET", |resource| {
+        resource.route(web::get().to(get::get)).wrap(from_fn(deadline::end_in_time))
+    });
 }

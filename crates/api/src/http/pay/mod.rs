@@ -9,13 +9,14 @@ mod post;
 use actix_web::middleware::from_fn;
 use actix_web::web;
 
-use super::{deadline, resource};
+use super::{at, deadline};
 
 pub use answer::final_answer;
 pub use document::documents;
 
 /// The path of the format.
 pub fn routes(config: &mut web::ServiceConfig) {
-    let pay = resource("/pay", "POST").route(web::post().to(post::pay));
-    config.service(pay.wrap(from_fn(deadline::end_in_time)));
+    at(config, "/pay", "POST", |resource| {
+        resource.route(web::post().to(post::pay)).wrap(from_fn(deadline::end_in_time))
+    });
 }
