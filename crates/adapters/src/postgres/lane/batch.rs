@@ -1,17 +1,17 @@
-//! One batch, in one transaction: insert what is new, lock what is settled, write what the domain
-//! decides.
+//! One batch: lock what is settled, decide, write all of it in one statement, read what was there.
 //!
 //! It does what the many callers have in common. A call that meets anything else (a key in use, a
 //! row that somebody holds, a forgotten key) is left to run alone: its outcome stays `None`.
 //!
-//! Inserts come first and in the order of their keys, locks after them and without waiting, so that
-//! lanes never wait for each other in a circle.
+//! Locks are taken without waiting, and inserts wait in the order of their keys, so that lanes never
+//! wait for each other in a circle.
 
 use std::collections::{HashMap, HashSet};
 
 use diesel::RunQueryDsl;
 use diesel::pg::PgConnection;
 use payonce_domain::idempotency::{Claim, IdempotencyRecord, RecordId};
+use payonce_domain::payment::Payment;
 use payonce_domain::ports::{
     AnnouncedTransaction, Ingested, OpenPayment, Opened, Owned, OwnedBy, Settle, Settled,
 };
@@ -20,7 +20,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::ingested::{InsertTransactions, NewTransactions};
-use super::records::{InsertRecords, LockRecords, NewRecords, ReadRecords};
+use super::records::{LockRecords, ReadRecords};
 use super::writes::{FinishedRow, WriteAll, Writes};
 use crate::store::error::StoreError;
 use crate::store::rows::{EventRow, FinalState, PaymentRow, RecordRow};
@@ -50,45 +50,46 @@ pub struct Outcomes {
     pub announced: Vec<Option<Ingested>>,
 }
 
-/// Runs the calls in the open transaction.
+impl Calls<'_> {
+    /// Whether one statement writes all of it: then it is a transaction by itself.
+    pub fn is_one_statement(&self) -> bool {
+        self.settles.is_empty() && (self.opens.is_empty() || self.announced.is_empty())
+    }
+}
+
+/// Runs the calls, in the open transaction if they need one.
 pub fn run(conn: &mut PgConnection, calls: &Calls<'_>) -> Result<Outcomes, StoreError> {
-    let now = conn.now()?;
+    let (now, locked) = lock(conn, &calls.settles)?;
     let mut writes = Writes::default();
-    let mut opens = open(conn, &calls.opens, now, &mut writes)?;
+    let settles = settle(&calls.settles, locked, now, &mut writes);
+    let openings = prepare(&calls.opens, now, &mut writes);
+    let inserted = write(conn, &writes)?;
     let announced = ingest(conn, &calls.announced, now)?;
+    let opened = calls.opens.iter().zip(openings);
+    let mut opens: Vec<_> =
+        opened.map(|(call, opening)| opening.end(call, &inserted, now)).collect();
     replay(conn, &calls.opens, now, &mut opens)?;
-    let settles = settle(conn, &calls.settles, now, &mut writes)?;
-    write(conn, &writes)?;
     Ok(Outcomes { opens, settles, announced })
 }
 
-/// Opens the payments whose keys nobody has used.
-fn open(
-    conn: &mut PgConnection,
-    calls: &[&OpenPayment],
-    now: OffsetDateTime,
-    writes: &mut Writes,
-) -> Result<Vec<Option<Opened>>, StoreError> {
-    if calls.is_empty() {
-        return Ok(Vec::new());
-    }
-    let records: Vec<_> = calls.iter().map(|call| call.record(now)).collect();
-    let mut rows: Vec<_> = records.iter().map(RecordRow::from).collect();
-    rows.sort_unstable_by(|one, other| one.key().cmp(&other.key()));
-    let inserted: HashSet<Uuid> = InsertRecords(NewRecords::of(&rows))
-        .load::<SqlUuid>(conn)?
-        .into_iter()
-        .map(|payment| payment.0)
-        .collect();
-    let at = SqlTime::truncated(now);
-    let open = |(call, record): (&&OpenPayment, IdempotencyRecord)| {
-        if !inserted.contains(&call.candidate.0) {
+/// What an opening writes if nobody has used its key.
+struct Opening {
+    record: IdempotencyRecord,
+    payment: Payment,
+}
+
+impl Opening {
+    /// What the caller is told once everything is written.
+    fn end(
+        self,
+        call: &OpenPayment,
+        inserted: &HashSet<Uuid>,
+        now: OffsetDateTime,
+    ) -> Option<Opened> {
+        let Self { record, payment } = self;
+        if !inserted.contains(&payment.id.0) {
             return None;
         }
-        let payment = call.payment(record.generation, now);
-        let created = call.created_event(record.fence);
-        writes.opened.push(PaymentRow::from(&payment));
-        writes.events.push(EventRow::new(&call.record, payment.id, &created, at));
         Some(if call.queued {
             Opened::Pending(Box::new(payment))
         } else {
@@ -101,8 +102,24 @@ fn open(
                 now,
             }))
         })
+    }
+}
+
+/// Notes what is to be written for the payments to open.
+fn prepare(calls: &[&OpenPayment], now: OffsetDateTime, writes: &mut Writes) -> Vec<Opening> {
+    let at = SqlTime::truncated(now);
+    let prepare = |call: &&OpenPayment| {
+        let record = call.record(now);
+        let payment = call.payment(record.generation, now);
+        let created = call.created_event(record.fence);
+        writes.records.push(RecordRow::from(&record));
+        writes.opened.push(PaymentRow::from(&payment));
+        writes.created.push(EventRow::new(&call.record, payment.id, &created, at));
+        Opening { record, payment }
     };
-    Ok(calls.iter().zip(records).map(open).collect())
+    let openings = calls.iter().map(prepare).collect();
+    writes.records.sort_unstable_by(|one, other| one.key().cmp(&other.key()));
+    openings
 }
 
 /// Replays stored answers. A settled record does not change before it expires: no lock is needed.
@@ -142,29 +159,43 @@ fn stored_answer(
     }
 }
 
-/// Settles the payments whose records nobody else holds.
-fn settle(
+/// Locks the records of the payments to settle, but for those that somebody else holds, and reads
+/// the clock.
+fn lock(
     conn: &mut PgConnection,
     calls: &[&Settle],
+) -> Result<(OffsetDateTime, Vec<RecordRow>), StoreError> {
+    let ids: Vec<_> = calls.iter().map(|call| &call.payment.record).collect();
+    let locked = match ids.is_empty() {
+        true => Vec::new(),
+        false => LockRecords::of(&ids).load::<(SqlTime, RecordRow)>(conn)?,
+    };
+    let now = match locked.first() {
+        Some((now, _)) => now.0,
+        None => conn.now()?,
+    };
+    Ok((now, locked.into_iter().map(|(_, row)| row).collect()))
+}
+
+/// Settles the payments whose records are locked.
+fn settle(
+    calls: &[&Settle],
+    locked: Vec<RecordRow>,
     now: OffsetDateTime,
     writes: &mut Writes,
-) -> Result<Vec<Option<Settled>>, StoreError> {
-    if calls.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids: Vec<_> = calls.iter().map(|call| &call.payment.record).collect();
-    let mut records = by_key(LockRecords::of(&ids).load::<RecordRow>(conn)?);
+) -> Vec<Option<Settled>> {
+    let mut records = by_key(locked);
     let at = SqlTime::truncated(now);
     let settle = |call: &&Settle| {
         // Taken out: a second call for the same record runs alone, behind this one.
         let mut record = records.remove(&call.payment.record)?;
-        let before = record.clone();
+        let before = record.state.clone();
         if record.payment_id != call.payment.id {
             return None;
         }
         let settled = record.settle(call.fence, call.answer.clone(), call.retention, now);
         let mut answer = settled.ok()?;
-        if record == before {
+        if record.state == before {
             return None;
         }
         let row = RecordRow::from(&record);
@@ -179,7 +210,7 @@ fn settle(
         answer.expires_at = SqlTime::truncated(answer.expires_at).0;
         Some(Settled::Stored(answer))
     };
-    Ok(calls.iter().map(settle).collect())
+    calls.iter().map(settle).collect()
 }
 
 /// Stores the transactions that are new.
@@ -212,24 +243,23 @@ fn ingest(
     Ok((0..calls.len()).map(|place| new.contains(&place).then_some(Ingested::New)).collect())
 }
 
-/// Writes what was decided, all of it.
-fn write(conn: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
-    if writes.opened.is_empty() && writes.settled.is_empty() {
-        return Ok(());
+/// Writes what was decided, all of it but the openings whose keys somebody has used; tells the
+/// payments of the others.
+fn write(conn: &mut PgConnection, writes: &Writes) -> Result<HashSet<Uuid>, StoreError> {
+    if writes.records.is_empty() && writes.settled.is_empty() {
+        return Ok(HashSet::new());
     }
-    let (opened, settled, finished): (i64, i64, i64) = WriteAll::of(writes).get_result(conn)?;
+    let (inserted, settled, finished): (Vec<SqlUuid>, i64, i64) =
+        WriteAll::of(writes).get_result(conn)?;
     let all = |count: i64, rows: usize| usize::try_from(count).is_ok_and(|count| count == rows);
-    let is_complete = all(opened, writes.opened.len())
-        && all(settled, writes.settled.len())
-        && all(finished, writes.finished.len());
-    if !is_complete {
+    if !all(settled, writes.settled.len()) || !all(finished, writes.finished.len()) {
         // Alone, each call finds out what is in its way.
         return Err(StoreError::inconsistent("a batch", "not all of its rows could be written"));
     }
     for payment in &writes.awaited {
         conn.announce(*payment)?;
     }
-    Ok(())
+    Ok(inserted.into_iter().map(|payment| payment.0).collect())
 }
 
 /// Unreadable rows are left out: alone, their calls say what is wrong with them.

@@ -20,9 +20,9 @@ macro_rules! columns {
                 Self { $($column: rows.iter().map(|row| &row.$column).collect()),+ }
             }
 
-            /// Writes `(SELECT * FROM unnest(…) AS row (…))`.
+            /// Writes `SELECT * FROM unnest(…) AS row (…)`.
             fn rows<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-                let mut before = "(SELECT * FROM unnest(";
+                let mut before = "SELECT * FROM unnest(";
                 $(
                     out.push_sql(before);
                     out.push_bind_param::<Array<$sql>, _>(&self.$column)?;
@@ -31,7 +31,7 @@ macro_rules! columns {
                 let _ = before;
                 out.push_sql(") AS row (");
                 out.push_sql(Self::LIST);
-                out.push_sql("))");
+                out.push_sql(")");
                 Ok(())
             }
         }

@@ -97,7 +97,10 @@ impl PostgresBatches {
                 return None;
             }
         };
-        let done = conn.transaction(|conn| batch::run(conn, calls));
+        let done = match calls.is_one_statement() {
+            true => batch::run(&mut conn, calls),
+            false => conn.transaction(|conn| batch::run(conn, calls)),
+        };
         match done {
             Ok(outcomes) => {
                 self.committed += 1;

@@ -2,58 +2,14 @@
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text};
+use diesel::sql_types::{Array, Text};
 use diesel::{QueryResult, RunQueryDsl};
 use payonce_domain::idempotency::RecordId;
 use payonce_domain::sabotage::{Rule, is_broken};
 
-use super::columns::{columns, prepared_once};
-use crate::store::rows::RecordRow;
+use super::columns::prepared_once;
 use crate::store::schema::idempotency_records;
-use crate::store::values::{Id, Instant, SqlTime, SqlUuid};
-
-columns! {
-    /// Records of keys that nobody has used, sorted by key: racing inserts wait for each other in
-    /// one order.
-    NewRecords of RecordRow {
-        account_id: String => Text,
-        key_space: String => Text,
-        key: String => Text,
-        generation: i32 => Integer,
-        subject: String => Text,
-        payment_id: SqlUuid => Id,
-        fingerprint_version: i16 => SmallInt,
-        fingerprint: Vec<u8> => Binary,
-        request_id: String => Text,
-        fence: i64 => BigInt,
-        opening_fence: i64 => BigInt,
-        state: String => Text,
-        due_at: Option<SqlTime> => Nullable<Instant>,
-        is_awaited: bool => Bool,
-        first_seen_at: SqlTime => Instant,
-        last_seen_at: SqlTime => Instant,
-    }
-}
-
-/// Inserts those whose keys are absent, and tells their payments.
-pub struct InsertRecords<'a>(pub NewRecords<'a>);
-
-impl QueryFragment<Pg> for InsertRecords<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("INSERT INTO idempotency_records (");
-        out.push_sql(NewRecords::LIST);
-        out.push_sql(") ");
-        self.0.rows(&mut out)?;
-        out.push_sql(" ON CONFLICT DO NOTHING RETURNING payment_id");
-        Ok(())
-    }
-}
-
-impl Query for InsertRecords<'_> {
-    type SqlType = Id;
-}
-
-prepared_once!(InsertRecords);
+use crate::store::values::Instant;
 
 /// Keys, as columns.
 #[derive(Debug)]
@@ -73,7 +29,6 @@ impl<'a> Keys<'a> {
     }
 
     fn records<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT ");
         idempotency_records::all_columns.walk_ast(out.reborrow())?;
         out.push_sql(" FROM idempotency_records JOIN unnest(");
         out.push_bind_param::<Array<Text>, _>(&self.accounts)?;
@@ -102,7 +57,8 @@ impl<'a> ReadRecords<'a> {
 }
 
 impl QueryFragment<Pg> for ReadRecords<'_> {
-    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
         self.0.records(out)
     }
 }
@@ -113,7 +69,7 @@ impl Query for ReadRecords<'_> {
 
 prepared_once!(ReadRecords);
 
-/// Reads the records of these keys and keeps every other transaction from deciding about them;
+/// Reads the clock and the records of these keys and keeps every other transaction from deciding about them;
 /// passes over those that somebody else holds, so that nobody waits in a lane for one key.
 pub struct LockRecords<'a>(Keys<'a>);
 
@@ -126,6 +82,7 @@ impl<'a> LockRecords<'a> {
 
 impl QueryFragment<Pg> for LockRecords<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT clock_timestamp(), ");
         self.0.records(out.reborrow())?;
         if is_broken(Rule::RowLock) {
             return Ok(());
@@ -136,7 +93,7 @@ impl QueryFragment<Pg> for LockRecords<'_> {
 }
 
 impl Query for LockRecords<'_> {
-    type SqlType = idempotency_records::SqlType;
+    type SqlType = (Instant, idempotency_records::SqlType);
 }
 
 prepared_once!(LockRecords);

@@ -1,8 +1,9 @@
-//! What a batch writes once everything is decided, in one statement.
+//! What a batch writes once everything is decided, in one statement: a crash leaves all of it or
+//! nothing.
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, SmallInt, Text};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text};
 use diesel::{QueryResult, RunQueryDsl};
 use payonce_domain::payment::PaymentId;
 
@@ -10,16 +11,20 @@ use super::columns::{columns, prepared_once};
 use crate::store::rows::{EventRow, FinalState, PaymentRow, RecordRow};
 use crate::store::values::{Document, Id, Instant, SqlJson, SqlTime, SqlUuid};
 
-/// Rows of a batch, whose records are inserted or locked already.
+/// Rows of a batch; the records that it settles are locked already.
 #[derive(Debug, Default)]
 pub struct Writes {
-    /// Payments that are opened.
+    /// Records of payments to open, sorted by key.
+    pub records: Vec<RecordRow>,
+    /// Their payments.
     pub opened: Vec<PaymentRow>,
+    /// The first entries of their timelines.
+    pub created: Vec<EventRow>,
     /// Records that are settled.
     pub settled: Vec<RecordRow>,
     /// Their payments.
     pub finished: Vec<FinishedRow>,
-    /// Entries of timelines.
+    /// Further entries of timelines.
     pub events: Vec<EventRow>,
     /// Payments that somebody waits for.
     pub awaited: Vec<PaymentId>,
@@ -49,6 +54,29 @@ impl FinishedRow {
             decline_code: end.decline_code,
             completed_at: end.completed_at,
         }
+    }
+}
+
+columns! {
+    /// Records of keys that nobody has used, sorted by key: racing inserts wait for each other in
+    /// one order.
+    NewRecords of RecordRow {
+        account_id: String => Text,
+        key_space: String => Text,
+        key: String => Text,
+        generation: i32 => Integer,
+        subject: String => Text,
+        payment_id: SqlUuid => Id,
+        fingerprint_version: i16 => SmallInt,
+        fingerprint: Vec<u8> => Binary,
+        request_id: String => Text,
+        fence: i64 => BigInt,
+        opening_fence: i64 => BigInt,
+        state: String => Text,
+        due_at: Option<SqlTime> => Nullable<Instant>,
+        is_awaited: bool => Bool,
+        first_seen_at: SqlTime => Instant,
+        last_seen_at: SqlTime => Instant,
     }
 }
 
@@ -110,7 +138,7 @@ columns! {
 }
 
 columns! {
-    /// Entries of timelines; what is there already stays.
+    /// Entries of timelines.
     NewEvents of EventRow {
         account_id: String => Text,
         payment_id: SqlUuid => Id,
@@ -124,10 +152,14 @@ columns! {
     }
 }
 
-/// Writes everything, and counts the payments that were inserted, the records and the payments that
-/// were changed.
+/// Inserts the records whose keys are absent, with their payments, and writes everything else; tells
+/// the payments that were inserted, and counts the records and the payments that were changed.
+///
+/// What is there already although its record is not (the payment of a forgotten key) fails it.
 pub struct WriteAll<'a> {
+    records: NewRecords<'a>,
     opened: OpenedPayments<'a>,
+    created: NewEvents<'a>,
     settled: SettledRecords<'a>,
     finished: FinishedPayments<'a>,
     events: NewEvents<'a>,
@@ -137,7 +169,9 @@ impl<'a> WriteAll<'a> {
     /// Writes these.
     pub fn of(writes: &'a Writes) -> Self {
         Self {
+            records: NewRecords::of(&writes.records),
             opened: OpenedPayments::of(&writes.opened),
+            created: NewEvents::of(&writes.created),
             settled: SettledRecords::of(&writes.settled),
             finished: FinishedPayments::of(&writes.finished),
             events: NewEvents::of(&writes.events),
@@ -147,28 +181,43 @@ impl<'a> WriteAll<'a> {
 
 impl QueryFragment<Pg> for WriteAll<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH opened AS (INSERT INTO payments (");
+        out.push_sql("WITH inserted AS (INSERT INTO idempotency_records (");
+        out.push_sql(NewRecords::LIST);
+        out.push_sql(") ");
+        self.records.rows(&mut out)?;
+        out.push_sql(
+            " ON CONFLICT DO NOTHING RETURNING payment_id), \
+             opened AS (INSERT INTO payments (",
+        );
         out.push_sql(OpenedPayments::LIST);
         out.push_sql(") ");
         self.opened.rows(&mut out)?;
+        // `IS TRUE` keeps the planner from a join: the set is hashed instead.
         out.push_sql(
-            " ON CONFLICT DO NOTHING RETURNING 1), \
+            " WHERE (row.id IN (SELECT payment_id FROM inserted)) IS TRUE), \
+             created AS (INSERT INTO payment_events (",
+        );
+        out.push_sql(NewEvents::LIST);
+        out.push_sql(") ");
+        self.created.rows(&mut out)?;
+        out.push_sql(
+            " WHERE (row.payment_id IN (SELECT payment_id FROM inserted)) IS TRUE), \
              settled AS (UPDATE idempotency_records AS record SET state = row.state, \
              due_at = row.due_at, settled_at = row.settled_at, expires_at = row.expires_at, \
              answer_status = row.answer_status, answer_content_type = row.answer_content_type, \
-             answer_location = row.answer_location, answer_body = row.answer_body FROM ",
+             answer_location = row.answer_location, answer_body = row.answer_body FROM (",
         );
         self.settled.rows(&mut out)?;
         out.push_sql(
-            " AS row WHERE record.account_id = row.account_id \
+            ") AS row WHERE record.account_id = row.account_id \
              AND record.key_space = row.key_space AND record.key = row.key RETURNING 1), \
              finished AS (UPDATE payments AS payment SET status = row.status, \
              gateway_reference = row.gateway_reference, failure_code = row.failure_code, \
-             decline_code = row.decline_code, completed_at = row.completed_at FROM ",
+             decline_code = row.decline_code, completed_at = row.completed_at FROM (",
         );
         self.finished.rows(&mut out)?;
         out.push_sql(
-            " AS row WHERE payment.account_id = row.account_id AND payment.id = row.id \
+            ") AS row WHERE payment.account_id = row.account_id AND payment.id = row.id \
              AND payment.status IN ('PROCESSING', 'NEEDS_REVIEW') RETURNING 1), \
              noted AS (INSERT INTO payment_events (",
         );
@@ -176,8 +225,7 @@ impl QueryFragment<Pg> for WriteAll<'_> {
         out.push_sql(") ");
         self.events.rows(&mut out)?;
         out.push_sql(
-            " ON CONFLICT DO NOTHING) \
-             SELECT (SELECT count(*) FROM opened), (SELECT count(*) FROM settled), \
+            ") SELECT ARRAY(SELECT payment_id FROM inserted), (SELECT count(*) FROM settled), \
              (SELECT count(*) FROM finished)",
         );
         Ok(())
@@ -185,7 +233,7 @@ impl QueryFragment<Pg> for WriteAll<'_> {
 }
 
 impl Query for WriteAll<'_> {
-    type SqlType = (BigInt, BigInt, BigInt);
+    type SqlType = (Array<Id>, BigInt, BigInt);
 }
 
 prepared_once!(WriteAll);
