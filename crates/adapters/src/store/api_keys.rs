@@ -100,7 +100,7 @@ macro_rules! shared_api_key_statements {
 
         fn api_key(&mut self, prefix: &str) -> QueryResult<Option<ApiKeyRow>> {
             let row = api_keys::table.find(prefix).select(ApiKeyRow::as_select());
-            row.first(self).optional()
+            row.get_result(self).optional()
         }
 
         fn api_keys(&mut self, accounts: Option<&[String]>) -> QueryResult<Vec<ApiKeyRow>> {

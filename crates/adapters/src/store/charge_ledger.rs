@@ -122,7 +122,7 @@ macro_rules! shared_ledger_statements {
             gateway_charges::table
                 .find(SqlUuid(key.0))
                 .select(ChargeRow::as_select())
-                .first(self)
+                .get_result(self)
                 .optional()
         }
 

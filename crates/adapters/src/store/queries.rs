@@ -62,7 +62,7 @@ macro_rules! shared_queries {
             let row = idempotency_records::table
                 .find((id.account.as_str(), id.space.as_str(), id.key.as_str()))
                 .select(RecordRow::as_select())
-                .first(self)
+                .get_result(self)
                 .optional()?;
             row.map(|row| Ok(KnownKey { record: row.try_into()?, now })).transpose()
         }

@@ -79,6 +79,9 @@ pub trait Statements {
 
 /// The statements that both stores spell alike; a store adds its clock, how it locks a row, and
 /// how it locks rows that nobody else holds.
+///
+/// A row that its key names is asked for without a limit: SQLite plans a statement anew each time
+/// that a limit is bound.
 macro_rules! shared_statements {
     (lock: [$($lock:tt)*], lock_free: [$($lock_free:tt)*]) => {
         /// A statement of its own behind the insert: it then sees the row that won the race.
@@ -87,14 +90,14 @@ macro_rules! shared_statements {
                 return idempotency_records::table
                     .find((id.account.as_str(), id.space.as_str(), id.key.as_str()))
                     .select(RecordRow::as_select())
-                    .first(self)
+                    .get_result(self)
                     .optional();
             }
             idempotency_records::table
                 .find((id.account.as_str(), id.space.as_str(), id.key.as_str()))
                 .select(RecordRow::as_select())
                 $($lock)*
-                .first(self)
+                .get_result(self)
                 .optional()
         }
 
@@ -142,7 +145,7 @@ macro_rules! shared_statements {
                 .on_conflict_do_nothing()
                 .execute(self)?;
             let pinned = pinned_settings::table.find(name);
-            pinned.select(pinned_settings::check_value).first(self)
+            pinned.select(pinned_settings::check_value).get_result(self)
         }
 
         fn insert_payment(&mut self, row: &PaymentRow) -> QueryResult<usize> {
@@ -168,7 +171,7 @@ macro_rules! shared_statements {
             payments::table
                 .find((account.as_str(), SqlUuid(id.0)))
                 .select(PaymentRow::as_select())
-                .first(self)
+                .get_result(self)
                 .optional()
         }
 
@@ -209,9 +212,10 @@ macro_rules! shared_statements {
 
         fn finish_payment(&mut self, payment: &Payment, end: &FinalState) -> QueryResult<usize> {
             let key = (payment.record.account.as_str(), SqlUuid(payment.id.0));
-            let unsettled = payments::table
-                .find(key)
-                .filter(payments::status.eq_any(["PROCESSING", "NEEDS_REVIEW"]));
+            // Not `eq_any`: Diesel prepares a list anew each time.
+            let is_unsettled =
+                payments::status.eq("PROCESSING").or(payments::status.eq("NEEDS_REVIEW"));
+            let unsettled = payments::table.find(key).filter(is_unsettled);
             diesel::update(unsettled).set(end).execute(self)
         }
     };

@@ -69,7 +69,7 @@ macro_rules! shared_transaction_statements {
             transactions::table
                 .find((key.account.as_str(), key.id.as_str()))
                 .select(TransactionRow::as_select())
-                .first(self)
+                .get_result(self)
                 .optional()
         }
 
@@ -140,7 +140,7 @@ macro_rules! shared_transaction_statements {
             transaction_conflicts::table
                 .find((key.account.as_str(), key.id.as_str()))
                 .select(ConflictRow::as_select())
-                .first(self)
+                .get_result(self)
                 .optional()
         }
 
