@@ -48,6 +48,8 @@ pub struct Outcomes {
     pub settles: Vec<Option<Settled>>,
     /// Of the transactions to store.
     pub announced: Vec<Option<Ingested>>,
+    /// Whether a key was known already.
+    pub met_known_keys: bool,
 }
 
 impl Calls<'_> {
@@ -57,19 +59,60 @@ impl Calls<'_> {
     }
 }
 
-/// Runs the calls, in the open transaction if they need one.
-pub fn run(conn: &mut PgConnection, calls: &Calls<'_>) -> Result<Outcomes, StoreError> {
-    let (now, locked) = lock(conn, &calls.settles)?;
+/// Runs the calls, in the open transaction if they need one. With `looks_first`, keys that are known
+/// are read before anything is written: worth it where there are many of them.
+pub fn run(
+    conn: &mut PgConnection,
+    calls: &Calls<'_>,
+    looks_first: bool,
+) -> Result<Outcomes, StoreError> {
+    let mut clock = None;
+    let locked = lock(conn, &calls.settles, &mut clock)?;
+    let mut known = match looks_first {
+        true => look_up(conn, calls.opens.iter().map(|call| &call.record), &mut clock)?,
+        false => HashMap::new(),
+    };
+    let now = clock.map_or_else(|| conn.now(), Ok)?;
     let mut writes = Writes::default();
     let settles = settle(&calls.settles, locked, now, &mut writes);
-    let openings = prepare(&calls.opens, now, &mut writes);
+    let openings = prepare(&calls.opens, &known, now, &mut writes);
     let inserted = write(conn, &writes)?;
     let announced = ingest(conn, &calls.announced, now)?;
     let opened = calls.opens.iter().zip(openings);
-    let mut opens: Vec<_> =
-        opened.map(|(call, opening)| opening.end(call, &inserted, now)).collect();
-    replay(conn, &calls.opens, now, &mut opens)?;
-    Ok(Outcomes { opens, settles, announced })
+    let end =
+        |(call, opening): (&&OpenPayment, Option<Opening>)| opening?.end(call, &inserted, now);
+    let mut opens: Vec<Option<Opened>> = opened.map(end).collect();
+    let others = || calls.opens.iter().zip(&opens).filter(|(_, outcome)| outcome.is_none());
+    let met_known_keys = others().next().is_some();
+    let unseen = others().map(|(call, _)| &call.record).filter(|id| !known.contains_key(id));
+    known.extend(look_up(conn, unseen, &mut clock)?);
+    for (call, outcome) in calls.opens.iter().zip(&mut opens).filter(|(_, end)| end.is_none()) {
+        *outcome = known.get(&call.record).and_then(|record| stored_answer(record, call, now));
+    }
+    Ok(Outcomes { opens, settles, announced, met_known_keys })
+}
+
+/// Reads the records of these keys, those that are there, and the clock.
+fn look_up<'a>(
+    conn: &mut PgConnection,
+    ids: impl Iterator<Item = &'a RecordId>,
+    clock: &mut Option<OffsetDateTime>,
+) -> Result<HashMap<RecordId, IdempotencyRecord>, StoreError> {
+    let ids: Vec<_> = ids.collect::<HashSet<_>>().into_iter().collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = ReadRecords::of(&ids).load::<(SqlTime, RecordRow)>(conn)?;
+    Ok(by_key(tell_time(found, clock)))
+}
+
+/// Takes the clock's reading from the first of these rows.
+fn tell_time(
+    rows: Vec<(SqlTime, RecordRow)>,
+    clock: &mut Option<OffsetDateTime>,
+) -> Vec<RecordRow> {
+    *clock = clock.or(rows.first().map(|(now, _)| now.0));
+    rows.into_iter().map(|(_, row)| row).collect()
 }
 
 /// What an opening writes if nobody has used its key.
@@ -105,47 +148,33 @@ impl Opening {
     }
 }
 
-/// Notes what is to be written for the payments to open.
-fn prepare(calls: &[&OpenPayment], now: OffsetDateTime, writes: &mut Writes) -> Vec<Opening> {
+/// Notes what is to be written for the payments to open whose keys are not known.
+fn prepare(
+    calls: &[&OpenPayment],
+    known: &HashMap<RecordId, IdempotencyRecord>,
+    now: OffsetDateTime,
+    writes: &mut Writes,
+) -> Vec<Option<Opening>> {
     let at = SqlTime::truncated(now);
     let prepare = |call: &&OpenPayment| {
+        if known.contains_key(&call.record) {
+            return None;
+        }
         let record = call.record(now);
         let payment = call.payment(record.generation, now);
         let created = call.created_event(record.fence);
         writes.records.push(RecordRow::from(&record));
         writes.opened.push(PaymentRow::from(&payment));
         writes.created.push(EventRow::new(&call.record, payment.id, &created, at));
-        Opening { record, payment }
+        Some(Opening { record, payment })
     };
     let openings = calls.iter().map(prepare).collect();
     writes.records.sort_unstable_by(|one, other| one.key().cmp(&other.key()));
     openings
 }
 
-/// Replays stored answers. A settled record does not change before it expires: no lock is needed.
-fn replay(
-    conn: &mut PgConnection,
-    calls: &[&OpenPayment],
-    now: OffsetDateTime,
-    outcomes: &mut [Option<Opened>],
-) -> Result<(), StoreError> {
-    let known = || calls.iter().zip(outcomes.iter()).filter(|(_, outcome)| outcome.is_none());
-    let ids: HashSet<&RecordId> = known().map(|(call, _)| &call.record).collect();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<_> = ids.into_iter().collect();
-    let records = by_key(ReadRecords::of(&ids).load::<RecordRow>(conn)?);
-    for (call, outcome) in calls.iter().zip(outcomes) {
-        if outcome.is_none() {
-            *outcome =
-                records.get(&call.record).and_then(|record| stored_answer(record, call, now));
-        }
-    }
-    Ok(())
-}
-
-/// The record's answer to a further call, where that is all there is to it.
+/// The record's answer to a further call, where that is all there is to it. A settled record does not
+/// change before it expires: no lock is needed.
 fn stored_answer(
     record: &IdempotencyRecord,
     call: &OpenPayment,
@@ -164,17 +193,13 @@ fn stored_answer(
 fn lock(
     conn: &mut PgConnection,
     calls: &[&Settle],
-) -> Result<(OffsetDateTime, Vec<RecordRow>), StoreError> {
+    clock: &mut Option<OffsetDateTime>,
+) -> Result<Vec<RecordRow>, StoreError> {
+    if calls.is_empty() {
+        return Ok(Vec::new());
+    }
     let ids: Vec<_> = calls.iter().map(|call| &call.payment.record).collect();
-    let locked = match ids.is_empty() {
-        true => Vec::new(),
-        false => LockRecords::of(&ids).load::<(SqlTime, RecordRow)>(conn)?,
-    };
-    let now = match locked.first() {
-        Some((now, _)) => now.0,
-        None => conn.now()?,
-    };
-    Ok((now, locked.into_iter().map(|(_, row)| row).collect()))
+    Ok(tell_time(LockRecords::of(&ids).load(conn)?, clock))
 }
 
 /// Settles the payments whose records are locked.

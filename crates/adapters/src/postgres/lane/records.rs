@@ -29,6 +29,7 @@ impl<'a> Keys<'a> {
     }
 
     fn records<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT clock_timestamp(), ");
         idempotency_records::all_columns.walk_ast(out.reborrow())?;
         out.push_sql(" FROM idempotency_records JOIN unnest(");
         out.push_bind_param::<Array<Text>, _>(&self.accounts)?;
@@ -46,7 +47,7 @@ impl<'a> Keys<'a> {
     }
 }
 
-/// Reads the records of these keys.
+/// Reads the clock and the records of these keys.
 pub struct ReadRecords<'a>(Keys<'a>);
 
 impl<'a> ReadRecords<'a> {
@@ -57,14 +58,13 @@ impl<'a> ReadRecords<'a> {
 }
 
 impl QueryFragment<Pg> for ReadRecords<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT ");
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         self.0.records(out)
     }
 }
 
 impl Query for ReadRecords<'_> {
-    type SqlType = idempotency_records::SqlType;
+    type SqlType = (Instant, idempotency_records::SqlType);
 }
 
 prepared_once!(ReadRecords);
@@ -82,7 +82,6 @@ impl<'a> LockRecords<'a> {
 
 impl QueryFragment<Pg> for LockRecords<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT clock_timestamp(), ");
         self.0.records(out.reborrow())?;
         if is_broken(Rule::RowLock) {
             return Ok(());
