@@ -27,7 +27,7 @@ test-tools:
 	@scripts/find-browser >/dev/null && scripts/find-schemathesis >/dev/null
 
 test: tools test-tools ## every test, with private servers where TEST_DATABASE_URL, TEST_REDIS_URL name none
-	scripts/with-servers cargo test --workspace $(FEATURES)
+	scripts/with-servers --pooler cargo test --workspace $(FEATURES)
 
 migrate: tools ## bring the database (DATABASE_URL, else SQLite) to the newest schema
 	$(PAYONCE) migrate up

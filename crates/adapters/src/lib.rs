@@ -25,4 +25,4 @@ pub mod system;
 pub mod tls;
 
 pub use store::options::LaneOptions;
-pub use store::{MeasuredRepository, PoolUse, Pooled, StoreOptions};
+pub use store::{MeasuredRepository, PoolUse, Pooled, StoreOptions, Upkeep};

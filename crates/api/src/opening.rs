@@ -50,7 +50,7 @@ pub async fn open(
 async fn prepare(settings: &Settings, store: &Store) -> Result<(), NotOpen> {
     let not_yet = |reason, cause| NotOpen::Yet { reason, cause };
     if settings.migrate_on_start() {
-        let applied = store.schema.migrate_up().await.map_err(|error| {
+        let applied = store.upkeep.migrate_up().await.map_err(|error| {
             not_yet("the database cannot be reached or migrated", error.to_string())
         })?;
         for migration in applied {
@@ -60,6 +60,7 @@ async fn prepare(settings: &Settings, store: &Store) -> Result<(), NotOpen> {
     let unready =
         |error| not_yet("the database cannot be reached or is not migrated", format!("{error:?}"));
     store.queries.check().await.map_err(unready)?;
+    refuse_pooler(store).await?;
     refuse_risks(settings, store).await?;
     let secret = settings.gateway.key_secret.expose_secret().as_bytes();
     let check_value = GatewayKeySecret::new(secret).check_value();
@@ -69,6 +70,21 @@ async fn prepare(settings: &Settings, store: &Store) -> Result<(), NotOpen> {
     let problem = "gateway.key_secret is not the one that this database was first used with; \
                    payments under way would be sent under other keys";
     Err(NotOpen::Ever(SettingsError::new(vec![problem.to_owned()])))
+}
+
+/// Behind a pooler that the store does not know of, statements and limits end up in the sessions of
+/// others.
+async fn refuse_pooler(store: &Store) -> Result<(), NotOpen> {
+    let meets = store.upkeep.meets_a_pooler().await.map_err(|error| NotOpen::Yet {
+        reason: "the database cannot be reached",
+        cause: error.to_string(),
+    })?;
+    let problem = "database.url names a pooler that gives a session for a transaction only: set \
+                   database.pooled = true, and database.direct_url to the server behind it";
+    match meets {
+        true => Err(NotOpen::Ever(SettingsError::new(vec![problem.to_owned()]))),
+        false => Ok(()),
+    }
 }
 
 /// In production, what is committed must stay.

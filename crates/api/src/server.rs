@@ -104,7 +104,7 @@ async fn drain(
         );
         server.stop(false).await;
     }
-    service.store.schema.close();
+    service.store.upkeep.close();
     is_drained
 }
 
@@ -124,7 +124,7 @@ pub async fn work(
         service.tasks.wait().await;
     };
     let is_drained = tokio::time::timeout(settings.server.drain_timeout, all_done).await.is_ok();
-    service.store.schema.close();
+    service.store.upkeep.close();
     ended.map(|()| is_drained)
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use payonce_adapters::gateway::{
     BreakerGateway, BreakerSettings, HttpGateway, HttpGatewaySettings, Ledger, MeasuredGateway,
     SimulatedGateway, SimulationSettings,
@@ -37,10 +36,9 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 pub use payonce_adapters::gateway::CircuitState;
-pub use payonce_adapters::migrations::MigrationState;
 pub use payonce_adapters::replay_cache::AnswersInMemory;
 pub use payonce_adapters::tls::choose_cryptography;
-pub use payonce_adapters::{PoolUse, Pooled};
+pub use payonce_adapters::{PoolUse, Pooled, Upkeep};
 
 use crate::api::Api;
 use crate::http::{
@@ -51,47 +49,6 @@ use crate::settings::{
     RedisSettings, ReplayCacheSettings, Settings, WebhookSecret, WebhooksSettings,
 };
 use crate::telemetry::{LiveGauges, Metrics, TransactionMetrics};
-
-/// A store's schema and end, beside its ports.
-#[async_trait]
-pub trait Schema: Send + Sync {
-    /// Runs the migrations that are pending; returns their names.
-    async fn migrate_up(&self) -> Result<Vec<String>, BoxedError>;
-
-    /// Reverts the newest migration; returns its name, or `None` when there is none.
-    async fn migrate_down(&self) -> Result<Option<String>, BoxedError>;
-
-    /// Every migration of this build, oldest first.
-    async fn migration_states(&self) -> Result<Vec<MigrationState>, BoxedError>;
-
-    /// Closes the connections.
-    fn close(&self);
-}
-
-macro_rules! schema_of {
-    ($store:ty) => {
-        #[async_trait]
-        impl Schema for $store {
-            async fn migrate_up(&self) -> Result<Vec<String>, BoxedError> {
-                self.migrate_up().await
-            }
-
-            async fn migrate_down(&self) -> Result<Option<String>, BoxedError> {
-                self.migrate_down().await
-            }
-
-            async fn migration_states(&self) -> Result<Vec<MigrationState>, BoxedError> {
-                self.migration_states().await
-            }
-
-            fn close(&self) {
-                self.close();
-            }
-        }
-    };
-}
-schema_of!(PostgresStore);
-schema_of!(SqliteStore);
 
 /// One store, as each of the ports that it fills.
 #[derive(Clone)]
@@ -120,8 +77,8 @@ pub struct Store {
     pub backlog: Arc<dyn BacklogQueries>,
     /// How much of its connections is used.
     pub pools: Arc<dyn Pooled>,
-    /// Its schema.
-    pub schema: Arc<dyn Schema>,
+    /// Its schema, surroundings and end.
+    pub upkeep: Arc<dyn Upkeep>,
 }
 
 impl Store {
@@ -138,6 +95,7 @@ impl Store {
         let options = StoreOptions {
             pool_size: settings.pool_size,
             pool_wait: settings.pool_wait,
+            direct_url: settings.direct_url.as_ref().map(|url| url.expose().to_owned()),
             lanes: LaneOptions {
                 count: settings.lanes.count,
                 batch: settings.lanes.batch,
@@ -165,7 +123,7 @@ impl Store {
             + SettlementNews
             + BacklogQueries
             + Pooled
-            + Schema
+            + Upkeep
             + 'static,
     {
         let store = Arc::new(store);
@@ -182,7 +140,7 @@ impl Store {
             news: store.clone(),
             backlog: store.clone(),
             pools: store.clone(),
-            schema: store,
+            upkeep: store,
         }
     }
 }

@@ -2,7 +2,8 @@
 //! both stores, and a reader of metrics.
 //!
 //! PostgreSQL is a real server, named by `TEST_DATABASE_URL`; each test gets a schema of its own
-//! in it, dropped with everything in it at the end. SQLite is a file in a folder of its own. Redis
+//! in it, dropped with everything in it at the end, or a database of its own behind the PgBouncer of
+//! `TEST_POOLER_URL`. SQLite is a file in a folder of its own. Redis
 //! is a corner of the server that `TEST_REDIS_URL` names, or a process of the test's own.
 //! A missing server is a failure that says what to do, never a skipped test.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot start must fail")]
@@ -23,9 +24,14 @@ use uuid::Uuid;
 pub use redis::{Contents, Garbage, RedisCorner, RedisServer};
 
 /// Runs each promise against each store, as `postgres::promise` and `sqlite::promise`: `by` is
-/// what runs it, given how to make its database.
+/// what runs it, given how to make its database. With `and pooled`, also against PostgreSQL behind a
+/// pooler.
 #[macro_export]
 macro_rules! promises {
+    (by $keep:path, and pooled; $($promises:tt)+) => {
+        $crate::promises! { by $keep; $($promises)+ }
+        $crate::kept_by! { pooled $keep; $($promises)+ }
+    };
     (by $keep:path; $($promises:tt)+) => {
         $crate::kept_by! { postgres $keep; $($promises)+ }
         $crate::kept_by! { sqlite $keep; $($promises)+ }
@@ -57,6 +63,7 @@ pub struct TestDatabase {
 #[derive(Debug)]
 enum Kind {
     Postgres { server: String, schema: String },
+    Pooled { server: String, database: String, pooler: String },
     Sqlite { _folder: TempDir },
 }
 
@@ -75,6 +82,26 @@ impl TestDatabase {
         Self { url: url.into(), kind: Kind::Postgres { server, schema } }
     }
 
+    /// An empty database on that server, to be reached through the PgBouncer that
+    /// `TEST_POOLER_URL` names: it knows no schema of a session's own.
+    pub fn pooled() -> Self {
+        let var = |name: &str| {
+            std::env::var(name).unwrap_or_else(|_| {
+                panic!("{name} is not set: run the tests by `make test`, which starts a server")
+            })
+        };
+        let (server, pooler) = (var("TEST_DATABASE_URL"), var("TEST_POOLER_URL"));
+        let database = format!("test_{}", Uuid::new_v4().simple());
+        run(&server, &format!("CREATE DATABASE {database}"));
+        let of_database = |url: &str| {
+            let mut url = Url::parse(url).expect("it is a URL");
+            url.set_path(&database);
+            String::from(url)
+        };
+        let (url, pooler) = (of_database(&server), of_database(&pooler));
+        Self { url, kind: Kind::Pooled { server, database, pooler } }
+    }
+
     /// A file that does not exist yet.
     pub fn sqlite() -> Self {
         let folder = TempDir::new().expect("a temporary folder can be made");
@@ -87,10 +114,30 @@ impl TestDatabase {
         &self.url
     }
 
+    /// Where it is behind a pooler, if it is to be reached so.
+    pub fn pooler_url(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Pooled { pooler, .. } => Some(pooler),
+            Kind::Postgres { .. } | Kind::Sqlite { .. } => None,
+        }
+    }
+
+    /// The settings by which a service reaches it, as environment variables.
+    pub fn variables(&self) -> Vec<(&'static str, &str)> {
+        match self.pooler_url() {
+            None => vec![("DATABASE_URL", &self.url)],
+            Some(pooler) => vec![
+                ("DATABASE_URL", pooler),
+                ("PAYONCE__DATABASE__POOLED", "true"),
+                ("PAYONCE__DATABASE__DIRECT_URL", &self.url),
+            ],
+        }
+    }
+
     /// Runs plain SQL on a connection of its own.
     pub fn execute(&self, statements: &str) {
         match &self.kind {
-            Kind::Postgres { .. } => run(&self.url, statements),
+            Kind::Postgres { .. } | Kind::Pooled { .. } => run(&self.url, statements),
             Kind::Sqlite { .. } => {
                 self.file().batch_execute(statements).expect("the statements run");
             }
@@ -100,7 +147,7 @@ impl TestDatabase {
     /// The one number that a query of plain SQL selects.
     pub fn number(&self, query: &str) -> i64 {
         let number = match &self.kind {
-            Kind::Postgres { .. } => {
+            Kind::Postgres { .. } | Kind::Pooled { .. } => {
                 let mut conn = PgConnection::establish(&self.url).expect("the server is there");
                 sql::<BigInt>(query).get_result(&mut conn)
             }
@@ -118,13 +165,13 @@ impl TestDatabase {
 
     /// Whether this is PostgreSQL.
     pub fn is_postgres(&self) -> bool {
-        matches!(self.kind, Kind::Postgres { .. })
+        !matches!(self.kind, Kind::Sqlite { .. })
     }
 
     /// Keeps every other session from writing to a table, until it is dropped.
     pub fn hold(&self, table: &str) -> Held {
         match &self.kind {
-            Kind::Postgres { .. } => {
+            Kind::Postgres { .. } | Kind::Pooled { .. } => {
                 let mut conn = PgConnection::establish(&self.url).expect("the server is there");
                 let hold = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
                 conn.batch_execute(&hold).expect("nobody else holds it");
@@ -142,7 +189,7 @@ impl TestDatabase {
     pub fn refuse(&self, operation: &str, table: &str, condition: &str) {
         let name = format!("refuse_{operation}_{table}");
         self.execute(&match &self.kind {
-            Kind::Postgres { .. } => format!(
+            Kind::Postgres { .. } | Kind::Pooled { .. } => format!(
                 "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS \
                  $$ BEGIN RAISE EXCEPTION 'refused by a test'; END $$; \
                  CREATE TRIGGER {name} BEFORE {operation} ON {table} \
@@ -159,7 +206,9 @@ impl TestDatabase {
     pub fn allow(&self, operation: &str, table: &str) {
         let name = format!("refuse_{operation}_{table}");
         self.execute(&match &self.kind {
-            Kind::Postgres { .. } => format!("DROP FUNCTION {name} CASCADE"),
+            Kind::Postgres { .. } | Kind::Pooled { .. } => {
+                format!("DROP FUNCTION {name} CASCADE")
+            }
             Kind::Sqlite { .. } => format!("DROP TRIGGER {name}"),
         });
     }
@@ -181,8 +230,15 @@ pub enum Held {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        if let Kind::Postgres { server, schema } = &self.kind {
-            run(server, &format!("DROP SCHEMA {schema} CASCADE"));
+        match &self.kind {
+            Kind::Postgres { server, schema } => {
+                run(server, &format!("DROP SCHEMA {schema} CASCADE"));
+            }
+            // The pooler keeps sessions of it.
+            Kind::Pooled { server, database, .. } => {
+                run(server, &format!("DROP DATABASE {database} WITH (FORCE)"));
+            }
+            Kind::Sqlite { .. } => {}
         }
     }
 }

@@ -16,20 +16,17 @@ use url::Url;
 
 use super::lane::{Call, PostgresBatches, Queued, Reply};
 use super::notifications;
+use super::pooler::hands_sessions_around;
+use super::session::Session;
 use crate::lane::Lane;
 use crate::measurements::Measurements;
 use crate::store::PoolUse;
 use crate::store::StoreOptions;
 use crate::store::connections::Connections;
 use crate::store::error::StoreError;
-use crate::store::pool::{run_again_when_transient, session};
+use crate::store::pool::{run_again_when_transient, session as set_up_by};
 use crate::store::transaction_queue;
 use crate::store::transactions;
-
-/// Limits on whatever a statement may wait for. A transaction of the protocol takes milliseconds.
-const SESSION: &str = "SET statement_timeout = '2s'; SET lock_timeout = '500ms'; \
-     SET idle_in_transaction_session_timeout = '5s'; \
-     SET default_transaction_isolation = 'read committed'; SET TimeZone = 'UTC'";
 
 /// What libpq is told unless the URL says otherwise: notice a dead server in seconds.
 const PARAMETERS: [(&str, &str); 6] = [
@@ -46,7 +43,10 @@ const PARAMETERS: [(&str, &str); 6] = [
 pub struct PostgresConnections {
     pool: Pool,
     lanes: Arc<[Lane<Call>]>,
+    session: Session,
     url: String,
+    /// Where the server itself is: for what needs a session that lasts.
+    direct_url: String,
 }
 
 impl PostgresConnections {
@@ -70,6 +70,10 @@ impl Connections for PostgresConnections {
         measurements: &Measurements,
     ) -> Result<Self, BoxedError> {
         let url = with_parameters(url)?;
+        let direct_url = options.direct_url.as_deref().map(with_parameters).transpose()?;
+        let is_pooled = direct_url.is_some();
+        let session = Session::new(is_pooled);
+        let of_pool = session.clone();
         let manager = Manager::from_config(url.as_str(), Runtime::Tokio1, ManagerConfig::default());
         let pool = Pool::builder(manager)
             .max_size(options.pool_size)
@@ -77,14 +81,15 @@ impl Connections for PostgresConnections {
             .create_timeout(Some(Duration::from_secs(4)))
             .recycle_timeout(Some(Duration::from_secs(2)))
             .runtime(Runtime::Tokio1)
-            .post_create(session(SESSION))
+            .post_create(set_up_by(move |conn: &mut PgConnection| of_pool.begin(conn)))
             .build()?;
         let lane = |_| {
-            let batches = PostgresBatches::new(url.clone(), SESSION, measurements);
+            let batches = PostgresBatches::new(url.clone(), is_pooled, measurements);
             Lane::start(&options.lanes, options.pool_wait, measurements, batches)
         };
         let lanes = (0..options.lanes.count.max(1)).map(lane).collect::<Result<_, _>>()?;
-        Ok(Self { pool, lanes, url })
+        let direct_url = direct_url.unwrap_or_else(|| url.clone());
+        Ok(Self { pool, lanes, session, url, direct_url })
     }
 
     async fn open(&self, call: OpenPayment) -> Result<Opened, RepositoryError> {
@@ -118,7 +123,8 @@ impl Connections for PostgresConnections {
         T: Send + 'static,
         W: Fn(&mut PgConnection) -> Result<T, StoreError> + Clone + Send + Sync + 'static,
     {
-        let work = move |conn: &mut PgConnection| conn.transaction(|conn| work(conn));
+        let session = self.session.clone();
+        let work = move |conn: &mut PgConnection| session.transaction(conn, &work);
         run_again_when_transient(&self.pool, work).await
     }
 
@@ -127,6 +133,8 @@ impl Connections for PostgresConnections {
         T: Send + 'static,
         W: Fn(&mut PgConnection) -> Result<T, StoreError> + Clone + Send + Sync + 'static,
     {
+        let session = self.session.clone();
+        let work = move |conn: &mut PgConnection| session.run(conn, &work);
         run_again_when_transient(&self.pool, work).await
     }
 
@@ -135,12 +143,20 @@ impl Connections for PostgresConnections {
         T: Send + 'static,
         W: FnOnce(&mut PgConnection) -> Result<T, BoxedError> + Send + 'static,
     {
-        let url = self.url.clone();
+        let url = self.direct_url.clone();
         tokio::task::spawn_blocking(move || work(&mut PgConnection::establish(&url)?)).await?
     }
 
+    async fn meet_a_pooler(&self) -> Result<bool, BoxedError> {
+        if self.session.is_pooled() {
+            return Ok(false);
+        }
+        let url = self.url.clone();
+        tokio::task::spawn_blocking(move || hands_sessions_around(&url)).await?
+    }
+
     async fn listen(&self, tell: Tell) {
-        notifications::listen(&self.url, tell).await;
+        notifications::listen(&self.direct_url, tell).await;
     }
 
     fn pool_use(&self) -> Vec<PoolUse> {

@@ -3,6 +3,8 @@
 mod connections;
 mod lane;
 mod notifications;
+mod pooler;
+mod session;
 mod statements;
 
 use crate::store::sql_store::SqlStore;

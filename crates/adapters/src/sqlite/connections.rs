@@ -58,7 +58,7 @@ impl Connections for SqliteConnections {
             .create_timeout(Some(Duration::from_secs(6)))
             .recycle_timeout(Some(Duration::from_secs(2)))
             .runtime(Runtime::Tokio1)
-            .post_create(session(SESSION))
+            .post_create(session(|conn: &mut SqliteConnection| conn.batch_execute(SESSION)))
             .build()?;
         let batches = SqliteBatches::new(path.clone())?;
         let writer = Lane::start(&options.lanes, options.pool_wait, measurements, batches)?;

@@ -71,7 +71,7 @@ pub trait Connections: Clone + Send + Sync + Sized + 'static {
         T: Send + 'static,
         W: Fn(&mut Self::Connection) -> Result<T, StoreError> + Clone + Send + Sync + 'static;
 
-    /// Runs `work`, which only reads, without a transaction.
+    /// Runs `work`, which only reads.
     fn read<T, W>(&self, work: W) -> impl Future<Output = Result<T, RepositoryError>> + Send
     where
         T: Send + 'static,
@@ -82,6 +82,11 @@ pub trait Connections: Clone + Send + Sync + Sized + 'static {
     where
         T: Send + 'static,
         W: FnOnce(&mut Self::Connection) -> Result<T, BoxedError> + Send + 'static;
+
+    /// Whether there is a transaction pooler that they were not prepared for.
+    fn meet_a_pooler(&self) -> impl Future<Output = Result<bool, BoxedError>> + Send {
+        std::future::ready(Ok(false))
+    }
 
     /// Tells of payments that were announced, until it is dropped; returns at once where there are
     /// no announcements.

@@ -21,8 +21,10 @@ pub mod sql_store;
 pub mod statements;
 pub mod transaction_queue;
 pub mod transactions;
+pub mod upkeep;
 pub mod values;
 
 pub use measured::MeasuredRepository;
 pub use options::StoreOptions;
 pub use pool_use::{PoolUse, Pooled};
+pub use upkeep::Upkeep;

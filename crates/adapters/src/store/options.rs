@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 /// Sizes and limits of a store's connections.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub struct StoreOptions {
     /// Most connections at a time, those of the lanes not counted.
     pub pool_size: usize,
     /// How long a caller waits for a connection, or for its turn in a lane.
     pub pool_wait: Duration,
+    /// Where the server itself is, if the store's URL names a transaction pooler in front of it. May
+    /// hold a password.
+    pub direct_url: Option<String>,
     /// The lanes that commit the writes of many callers together.
     pub lanes: LaneOptions,
 }

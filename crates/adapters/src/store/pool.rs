@@ -5,20 +5,23 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable};
 use deadpool::managed::{self, Hook, HookError, Pool};
 use deadpool_diesel::{Connection, Manager};
-use diesel::connection::SimpleConnection;
+use diesel::QueryResult;
 use payonce_domain::ports::RepositoryError;
 
 use super::error::StoreError;
 
 /// Sets up every new connection.
-pub fn session<C>(settings: &'static str) -> Hook<Manager<C>>
+pub fn session<C>(
+    set_up: impl Fn(&mut C) -> QueryResult<()> + Clone + Send + Sync + 'static,
+) -> Hook<Manager<C>>
 where
-    C: diesel::Connection + SimpleConnection + Send + 'static,
+    C: diesel::Connection + Send + 'static,
     Manager<C>: managed::Manager<Type = Connection<C>, Error = deadpool_diesel::Error>,
 {
     Hook::async_fn(move |conn: &mut Connection<C>, _| {
+        let set_up = set_up.clone();
         Box::pin(async move {
-            let set = conn.interact(move |conn: &mut C| conn.batch_execute(settings)).await;
+            let set = conn.interact(move |conn: &mut C| set_up(conn)).await;
             set.map_err(|error| HookError::message(error.to_string()))?
                 .map_err(|error| HookError::message(error.to_string()))
         })

@@ -32,6 +32,7 @@ use crate::fixtures;
 pub const OPTIONS: StoreOptions = StoreOptions {
     pool_size: 16,
     pool_wait: Duration::from_secs(60),
+    direct_url: None,
     lanes: LaneOptions { count: 1, batch: 256, queue: 4096 },
 };
 
@@ -73,7 +74,13 @@ impl Database {
 
     /// A store on whatever is there.
     pub fn empty_store(&self, options: StoreOptions) -> Store {
-        let store = self.store_at(self.itself.url(), options);
+        let store = match self.itself.pooler_url() {
+            Some(pooler) => {
+                let direct_url = Some(self.itself.url().to_owned());
+                self.store_at(pooler, StoreOptions { direct_url, ..options })
+            }
+            None => self.store_at(self.itself.url(), options),
+        };
         let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
         stores.push(Arc::clone(&store.schema));
         store

@@ -81,6 +81,26 @@ pub async fn many_lanes_open_settle_and_replay_each_key_as_one_does(database: Ar
     assert_eq!(store.all_payments().await.len(), 90);
 }
 
+pub async fn repeats_and_new_keys_that_come_together_each_get_what_is_theirs(
+    database: Arc<Database>,
+) {
+    let store = database.store().await;
+    let owned = own_at_once(&store, 30).await;
+    race(owned.iter().map(|one| store.settling(settle(one, "{}")))).await;
+    for round in 0..3 {
+        let repeats = (0..30).map(|n| open(&format!("k{n}")));
+        let fresh = (0..30).map(|n| open(&format!("round-{round}-{n}")));
+        let mixed = repeats.zip(fresh).flat_map(|(repeat, fresh)| [repeat, fresh]);
+        let opened = race(mixed.map(|call| store.opening(call))).await;
+        for (place, pair) in opened.chunks(2).enumerate() {
+            let [Opened::Replay(replayed), Opened::Owned(new)] = pair else { panic!("{pair:?}") };
+            assert_eq!(replayed.request_id, owned[place].request_id);
+            assert_eq!(new.payment.record.key.as_str(), format!("round-{round}-{place}"));
+        }
+    }
+    assert_eq!(store.all_payments().await.len(), 30 + 3 * 30);
+}
+
 /// SQLite has no locks on rows.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_somebody_holds_holds_up_no_other_on_postgres() {

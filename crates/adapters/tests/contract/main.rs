@@ -1,5 +1,5 @@
 //! What the ports promise, kept by every store: one function for each promise, run against a
-//! private PostgreSQL schema and a private SQLite file.
+//! private PostgreSQL schema, a private database behind PgBouncer and a private SQLite file.
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -20,6 +20,7 @@ mod left_open;
 mod migrations;
 mod opaque;
 mod open;
+mod pooler;
 mod queries;
 mod recovery;
 mod settle;
@@ -28,7 +29,7 @@ mod takeover;
 mod transactions;
 
 payonce_testing::promises! {
-    by crate::harness::keep;
+    by crate::harness::keep, and pooled;
     backlog {
         what_is_settled_is_not_counted,
         what_is_unsettled_is_counted_by_why_with_the_age_of_the_oldest,
@@ -166,6 +167,7 @@ payonce_testing::promises! {
         of_payments_opened_at_once_one_that_cannot_be_stored_fails_alone,
         of_payments_settled_at_once_one_that_cannot_be_stored_fails_alone,
         many_lanes_open_settle_and_replay_each_key_as_one_does,
+        repeats_and_new_keys_that_come_together_each_get_what_is_theirs,
     }
     migrations {
         a_store_is_ready_only_while_its_schema_is_the_newest,

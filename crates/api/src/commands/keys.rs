@@ -22,7 +22,7 @@ pub(crate) fn keys(sources: &Sources, action: KeysAction) -> Result<(), CommandE
             KeysAction::List { account } => list(&store, account.as_deref()).await,
             KeysAction::Revoke { key } => revoke(&store, &key).await,
         };
-        store.schema.close();
+        store.upkeep.close();
         lines
     })?;
     print(lines)

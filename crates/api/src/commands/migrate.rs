@@ -12,22 +12,22 @@ pub(crate) fn migrate(sources: &Sources, action: MigrateAction) -> Result<(), Co
         let store = Store::new(&settings.database)?;
         let lines = match action {
             MigrateAction::Up => {
-                let applied = store.schema.migrate_up().await?;
+                let applied = store.upkeep.migrate_up().await?;
                 match applied.is_empty() {
                     true => vec!["nothing is pending".to_owned()],
                     false => applied.iter().map(|name| format!("applied   {name}")).collect(),
                 }
             }
-            MigrateAction::Down => match store.schema.migrate_down().await? {
+            MigrateAction::Down => match store.upkeep.migrate_down().await? {
                 Some(name) => vec![format!("reverted  {name}")],
                 None => vec!["nothing is applied".to_owned()],
             },
             MigrateAction::Status => {
-                let states = store.schema.migration_states().await?;
+                let states = store.upkeep.migration_states().await?;
                 states.iter().map(ToString::to_string).collect()
             }
         };
-        store.schema.close();
+        store.upkeep.close();
         Ok(lines)
     });
     let failed = |error: payonce_domain::ports::BoxedError| {

@@ -20,7 +20,7 @@ pub(crate) fn payments(sources: &Sources, action: PaymentsAction) -> Result<(), 
             PaymentsAction::Show(which) => show(&service, &which).await,
             PaymentsAction::Resolve(resolve) => settle(&service, resolve).await,
         };
-        service.store.schema.close();
+        service.store.upkeep.close();
         lines
     })?;
     print(lines)

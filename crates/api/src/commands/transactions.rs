@@ -23,7 +23,7 @@ pub(crate) fn transactions(
             TransactionsAction::Dead(which) => dead(&*store.transactions, &which).await,
             TransactionsAction::Retry(which) => retry(&*store.transactions, &which).await,
         };
-        store.schema.close();
+        store.upkeep.close();
         lines
     })?;
     print(lines)

@@ -17,6 +17,10 @@ use super::masked_url::masked;
 pub struct DatabaseSettings {
     /// Where it is; the scheme chooses the store.
     pub url: DatabaseUrl,
+    /// Whether that is a pooler which gives a session of the server for a transaction only.
+    pub pooled: bool,
+    /// Where the server behind it is.
+    pub direct_url: Option<DatabaseUrl>,
     /// Most connections at a time.
     pub pool_size: usize,
     /// How long a request waits for a connection.
@@ -31,8 +35,11 @@ pub struct DatabaseSettings {
 impl DatabaseSettings {
     pub(super) fn check(&self, profile: Profile, problems: &mut Vec<String>) {
         if profile == Profile::Production {
-            problems.extend(self.url.in_production().err().map(str::to_owned));
+            problems.extend(self.url.in_production("url").err());
+            let direct_url = self.direct_url.as_ref();
+            problems.extend(direct_url.and_then(|url| url.in_production("direct_url").err()));
         }
+        self.check_pooler(problems);
         if self.pool_size == 0 {
             problems.push("database.pool_size must be at least 1".to_owned());
         }
@@ -43,6 +50,23 @@ impl DatabaseSettings {
                 problems.push(format!("database.lanes.{name} must be 1 to {LARGEST_LANE}"));
             }
         }
+    }
+}
+
+impl DatabaseSettings {
+    fn check_pooler(&self, problems: &mut Vec<String>) {
+        let problem = match (self.pooled, &self.url, &self.direct_url) {
+            (false, _, None) | (true, DatabaseUrl::Postgres(_), Some(DatabaseUrl::Postgres(_))) => {
+                return;
+            }
+            (false, _, Some(_)) => "database.direct_url is for database.pooled = true only",
+            (true, DatabaseUrl::Sqlite(_), _) => "database.pooled is for postgres:// only",
+            (true, _, _) => {
+                "database.direct_url must be set with database.pooled, to postgres://… past the \
+                 pooler: migrations, and news of other instances, need a session that lasts"
+            }
+        };
+        problems.push(problem.to_owned());
     }
 }
 
@@ -80,15 +104,19 @@ impl DatabaseUrl {
         }
     }
 
-    fn in_production(&self) -> Result<(), &'static str> {
+    /// Whether it is fit for production; `name` is its setting's.
+    fn in_production(&self, name: &str) -> Result<(), String> {
         match self {
             Self::Sqlite(url) if url.starts_with("sqlite:///") => Ok(()),
             Self::Sqlite(_) => Err("database.url (or DATABASE_URL) must be set with profile = \
                 \"production\", to postgres://… or to a whole path, sqlite:///…: a relative one is \
-                another database wherever the service is started"),
+                another database wherever the service is started"
+                .to_owned()),
             Self::Postgres(url) if is_verified(url.expose_secret()) => Ok(()),
-            Self::Postgres(_) => Err("database.url must say sslmode=verify-full with profile = \
-                \"production\", unless the server is on this machine"),
+            Self::Postgres(_) => Err(format!(
+                "database.{name} must say sslmode=verify-full with profile = \"production\", \
+                 unless the server is on this machine"
+            )),
         }
     }
 }
@@ -185,7 +213,7 @@ mod tests {
             "postgres://localhost/d",
             "sqlite:///var/lib/payonce/payonce.db",
         ] {
-            assert_eq!(url(raw).unwrap().in_production(), Ok(()), "{raw}");
+            assert_eq!(url(raw).unwrap().in_production("url"), Ok(()), "{raw}");
         }
         for raw in [
             "postgres://db.example/d",
@@ -197,7 +225,7 @@ mod tests {
             "postgres://127.0.0.1.example/d",
             "sqlite://data/payonce.db",
         ] {
-            assert!(url(raw).unwrap().in_production().is_err(), "{raw}");
+            assert!(url(raw).unwrap().in_production("url").is_err(), "{raw}");
         }
     }
 

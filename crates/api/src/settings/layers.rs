@@ -111,7 +111,7 @@ fn masked(key: &str, value: &str) -> String {
         return url.map_or_else(|_| "***".to_owned(), |url| url.to_string());
     }
     let is_url = Url::parse(value).is_ok_and(|url| url.password().is_some());
-    if key == "database.url" || is_url {
+    if matches!(key, "database.url" | "database.direct_url") || is_url {
         let url = super::DatabaseUrl::try_from(value.to_owned());
         return url.map_or_else(|_| "***".to_owned(), |url| url.to_string());
     }
@@ -224,6 +224,8 @@ mod tests {
             ("PAYONCE__IDEMPOTENCY__LEASE", "11s", "idempotency.lease"),
             ("PAYONCE__DATABASE__URL", "mysql://h/d", "database.url"),
             ("PAYONCE__DATABASE__POOL_SIZE", "0", "database.pool_size"),
+            ("PAYONCE__DATABASE__POOLED", "true", "database.pooled"),
+            ("PAYONCE__DATABASE__DIRECT_URL", "postgres://h/d", "database.direct_url"),
             ("PAYONCE__PAYMENTS__DEFAULT_CURRENCY", "usd", "payments.default_currency"),
             ("PAYONCE__GATEWAY__SIMULATED__FAILURE_RATE", "1.5", "gateway.simulated.failure_rate"),
             ("PAYONCE__GATEWAY__KIND", "magic", "gateway.kind"),

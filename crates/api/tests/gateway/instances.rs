@@ -147,7 +147,7 @@ impl Drop for Instance {
 pub fn binary(database: &TestDatabase, gateway: SocketAddr) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_payonce"));
     command
-        .env("DATABASE_URL", database.url())
+        .envs(database.variables())
         .env("PORT", "0")
         .env("PAYONCE__LOG__FORMAT", "json")
         .env("PAYONCE__GATEWAY__KIND", "http")
@@ -180,7 +180,7 @@ impl Scene {
         let idle = [("PAYONCE__WORKERS__RECOVERY_INTERVAL", "1h")];
         let one = Instance::started(&shared, gateway.address, &idle).await;
         let other = Instance::started(&shared, gateway.address, &[]).await;
-        let database = settings(shared.url(), &[]).database;
+        let database = settings(&shared, &[]).database;
         let store = Store::new(&database).expect("the store is prepared");
         Self { gateway, store, one, other, _databases: (own, shared) }
     }
@@ -199,7 +199,7 @@ impl Scene {
     async fn end(self) {
         assert_eq!(self.gateway.live_charges().await, 1);
         assert_eq!(self.payments().await, [PaymentStatus::Completed]);
-        self.store.schema.close();
+        self.store.upkeep.close();
         drop((self.one, self.other));
         assert!(self.gateway.stop().await);
     }

@@ -1,5 +1,5 @@
 //! Two services: one pays, the other is its gateway. One function for each promise, run with the
-//! payer's database on PostgreSQL and on SQLite.
+//! payer's database on PostgreSQL, alone and behind a pooler, and on SQLite.
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -25,7 +25,7 @@ mod traces;
 mod wiretap;
 
 payonce_testing::promises! {
-    by crate::services::keep;
+    by crate::services::keep, and pooled;
     payments {
         payments_succeed_once_each,
         a_gateway_that_is_not_there_leaves_a_payment_to_recovery,

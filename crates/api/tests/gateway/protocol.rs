@@ -238,5 +238,5 @@ async fn it_is_there_only_where_it_is_enabled() {
     let missing = send(none.charge(KEY)).await;
     assert_eq!((missing.status, &missing.json()["code"]), (404, &json!("route_not_found")));
     assert!(none.stop().await);
-    assert!(settings("sqlite://unused.db", &[]).fake_gateway.enabled);
+    assert!(settings(&TestDatabase::sqlite(), &[]).fake_gateway.enabled);
 }

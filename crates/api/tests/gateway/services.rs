@@ -140,7 +140,7 @@ impl Running {
         variables: &[(&str, &str)],
         work: Work,
     ) -> Self {
-        let settings = settings(database.url(), variables);
+        let settings = settings(database, variables);
         let service = Service::new(&settings).expect("the service is built");
         let address = listener.local_addr().expect("it is bound");
         let store = service.store.clone();
@@ -286,14 +286,14 @@ impl Running {
 }
 
 /// The settings of a service under test.
-pub fn settings(database: &str, variables: &[(&str, &str)]) -> Settings {
+pub fn settings(database: &TestDatabase, variables: &[(&str, &str)]) -> Settings {
     let common = [
-        ("DATABASE_URL", database),
         ("PAYONCE__SERVER__WORKERS", "2"),
         ("PAYONCE__SERVER__DRAIN_TIMEOUT", "5s"),
         ("PAYONCE__DATABASE__POOL_WAIT", "30s"),
     ];
-    let variables = common.iter().chain(variables);
+    let database = database.variables();
+    let variables = database.iter().chain(&common).chain(variables);
     let variables = variables.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
     Layers::merge(&[], &variables).expect("well formed").settings().expect("valid")
 }

@@ -34,7 +34,7 @@ fn is_charged(answer: &Answer) -> String {
 
 #[test]
 fn it_fails_at_30_percent_and_takes_half_a_second_to_two_unless_told_otherwise() {
-    let defaults = settings("sqlite://unused.db", &[]).fake_gateway;
+    let defaults = settings(&TestDatabase::sqlite(), &[]).fake_gateway;
     assert!(defaults.enabled && defaults.mode.is_none());
     assert!((defaults.failure_rate - 0.3).abs() < f64::EPSILON);
     let latency = (defaults.latency_min, defaults.latency_max);

@@ -128,7 +128,7 @@ impl Running {
     async fn stop(&self) -> Option<bool> {
         self.stop.notify_one();
         let served = self.served.lock().await.take()?.await;
-        self.store.schema.close();
+        self.store.upkeep.close();
         served.ok()?.ok()
     }
 }

@@ -119,11 +119,11 @@ pub async fn a_service_waits_for_the_migrations_of_somebody_else(database: Arc<D
     })
     .await;
     is_unavailable(&app.pay("k", BODY).await);
-    app.store.schema.migrate_up().await.expect("the migrations run");
+    app.store.upkeep.migrate_up().await.expect("the migrations run");
     app.ready().await;
     app.pay("k", BODY).await.is_first();
 
-    app.store.schema.migrate_down().await.expect("the newest migration is reverted");
+    app.store.upkeep.migrate_down().await.expect("the newest migration is reverted");
     is_unavailable(&app.get("/readyz").await);
     lives(&app).await;
 }

@@ -35,7 +35,7 @@ async fn bury(scene: &Scene, ids: [&str; 3]) {
         let told = vec![ConcludedTransaction { key, fence, verdict }];
         assert_eq!(store.transactions.conclude(told).await.expect("written"), [true]);
     }
-    store.schema.close();
+    store.upkeep.close();
 }
 
 fn text(output: &Output) -> (Option<i32>, String, String) {

@@ -19,6 +19,7 @@ use payonce_domain::ports::{AnnouncedTransaction, Ingested, OpenPayment, Opened,
 use tokio::sync::oneshot;
 
 use self::batch::{Calls, Outcomes};
+use super::session::Session;
 use crate::lane::Batches;
 use crate::measurements::Measurements;
 use crate::store::error::StoreError;
@@ -27,8 +28,13 @@ const ALONE: &str = "payonce_lane_calls_alone_total";
 
 /// Plans for arrays are made once, before their lengths are known, and must not depend on what the
 /// tables held then: any other plan than by index is slower by far. A lane waits for nobody long.
-const SESSION: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
-     SET enable_hashjoin = off; SET enable_mergejoin = off; SET lock_timeout = '100ms'";
+const SETTINGS: [&str; 5] = [
+    "plan_cache_mode = force_generic_plan",
+    "enable_seqscan = off",
+    "enable_hashjoin = off",
+    "enable_mergejoin = off",
+    "lock_timeout = '100ms'",
+];
 
 /// A call that waits for its batch.
 pub struct Queued<I, O> {
@@ -59,15 +65,17 @@ pub enum Call {
 /// Runs batches on one connection.
 pub struct PostgresBatches {
     url: String,
-    session: &'static str,
+    session: Session,
     connection: Option<PgConnection>,
     committed: u64,
+    /// Where the last batch met known keys, the next one probably does too.
+    looks_first: bool,
     alone: Counter,
 }
 
 impl PostgresBatches {
-    /// Connects when there is something to do; `session` sets up every connection of the store.
-    pub fn new(url: String, session: &'static str, measurements: &Measurements) -> Self {
+    /// Connects when there is something to do; `is_pooled` says that the server is behind a pooler.
+    pub fn new(url: String, is_pooled: bool, measurements: &Measurements) -> Self {
         let alone = measurements.record(|| {
             describe_counter!(
                 ALONE,
@@ -76,15 +84,14 @@ impl PostgresBatches {
             );
             counter!(ALONE)
         });
-        Self { url, session, connection: None, committed: 0, alone }
+        let session = Session::with(&SETTINGS, is_pooled);
+        Self { url, session, connection: None, committed: 0, looks_first: false, alone }
     }
 
     fn connect(&self) -> Result<PgConnection, diesel::ConnectionError> {
         let mut conn = PgConnection::establish(&self.url)?;
-        for settings in [self.session, SESSION] {
-            conn.batch_execute(settings)
-                .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
-        }
+        let set_up = self.session.begin(&mut conn);
+        set_up.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
         Ok(conn)
     }
 
@@ -97,16 +104,22 @@ impl PostgresBatches {
                 return None;
             }
         };
+        let looks_first = self.looks_first;
         let done = match calls.is_one_statement() {
-            true => batch::run(&mut conn, calls),
-            false => conn.transaction(|conn| batch::run(conn, calls)),
+            true => self.session.run(&mut conn, |conn| batch::run(conn, calls, looks_first)),
+            false => {
+                self.session.transaction(&mut conn, |conn| batch::run(conn, calls, looks_first))
+            }
         };
         match done {
             Ok(outcomes) => {
                 self.committed += 1;
+                if !calls.opens.is_empty() {
+                    self.looks_first = outcomes.met_known_keys;
+                }
                 // Tables grow fast while they are young, and a plan made for empty ones may read
                 // all of an account by the wrong index. Later the server's own statistics see to it.
-                let is_due = self.committed.is_power_of_two();
+                let is_due = self.committed.is_power_of_two() && !self.session.is_pooled();
                 let planned = is_due.then(|| conn.batch_execute("DISCARD PLANS"));
                 self.connection = planned.is_none_or(|planned| planned.is_ok()).then_some(conn);
                 Some(outcomes)
