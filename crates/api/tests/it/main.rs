@@ -17,6 +17,7 @@ mod auth_accounts;
 mod bad_input;
 mod big_bodies;
 mod canaries;
+mod card_numbers;
 mod cli;
 mod concurrency;
 mod disconnect;
@@ -196,6 +197,12 @@ payonce_testing::promises! {
     }
     tls {
         a_listener_with_a_certificate_speaks_tls_and_nothing_else,
+    }
+    card_numbers {
+        a_card_number_is_refused_wherever_a_client_writes_freely,
+        a_card_number_in_an_opaque_payload_is_refused,
+        an_id_is_never_taken_for_a_card_number,
+        a_refused_card_number_is_neither_stored_nor_logged,
     }
     canaries {
         no_secret_shows_in_logs_metrics_errors_or_the_database,
