@@ -182,8 +182,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Numbers that the networks publish for tests, one of each length.
-    const CARDS: [&str; 12] = [
+    /// Numbers for tests, of each range that is given out and of each length.
+    const CARDS: [&str; 18] = [
         "4242424242424242",
         "4222222222222",
         "5555555555554444",
@@ -196,6 +196,12 @@ mod tests {
         "6205500000000000004",
         "2200770212727079",
         "4000000000000000006",
+        "343434343434343",
+        "38520000023237",
+        "36227206271667",
+        "9792030394440796",
+        "8171999927660000",
+        "30950000000018",
     ];
 
     fn holds(text: &str) -> bool {
