@@ -49,6 +49,28 @@ pub async fn what_is_not_healthy_is_told_why(database: Arc<Database>) {
     }
 }
 
+/// Every setting that the compose file names is one, and has a value that it can have.
+#[tokio::test]
+async fn the_settings_of_the_compose_file_are_good() {
+    let file = |path: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
+    let compose = std::fs::read_to_string(file("docker/compose.yaml")).expect("it is there");
+    let secret = "0123456789abcdef".repeat(4);
+    let settings = compose.lines().filter_map(|line| {
+        let (name, value) = line.trim().split_once(": ")?;
+        let value = if value.starts_with("${") { &secret } else { value.trim_matches('"') };
+        name.starts_with("PAYONCE__").then_some((name, value))
+    });
+    let mut settings: Vec<_> = settings.collect();
+    assert!(settings.len() > 10, "{settings:?}");
+    let production = file("config/production.toml");
+    settings.push(("PAYONCE_CONFIG", production.to_str().expect("UTF-8")));
+    let checked = run(&settings, &["config", "check"]).await;
+    assert_eq!(checked.code, Some(0), "{}", checked.err);
+    settings.push(("PAYONCE__FAKE_GATEWAY__LATENCIES", "50ms"));
+    let checked = run(&settings, &["config", "check"]).await;
+    assert_eq!(checked.code, Some(2), "a setting that there is none of is found");
+}
+
 /// What the image's last step but one puts together is what its container runs.
 pub async fn the_tree_of_the_image_holds_a_service_that_serves(database: Arc<Database>) {
     let folder = TempDir::new().expect("a temporary folder");
