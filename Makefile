@@ -6,7 +6,7 @@ FEATURES := $(shell scripts/libpq-feature)
 PAYONCE = cargo run $(FEATURES) --bin payonce --
 
 .DEFAULT_GOAL := help
-.PHONY: help tools test-tools build run run-postgres test migrate migrate-down migration shell model bench bench-full chaos chaos-proof lint
+.PHONY: help tools test-tools build run run-postgres test migrate migrate-down migration shell model bench bench-full chaos chaos-proof lint hooks sbom docker-up docker-down
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -56,5 +56,17 @@ chaos: tools ## faults against release processes; ARGS="--modes kill,pause --see
 chaos-proof: tools ## breaks rules of the protocol on purpose: the same harness must find each
 	scripts/chaos $(FEATURES) -- --prove $(ARGS)
 
-lint: tools ## formatting, clippy, the repository's own rules, shellcheck
+lint: tools ## formatting, clippy, the repository's own rules, shellcheck, dependencies, deployment files
 	scripts/lint $(FEATURES)
+
+hooks: ## have git check formatting, rules and shell scripts before each commit in this clone
+	scripts/install-hooks
+
+sbom: tools ## the list of what the release binary is made of: target/sbom/payonce.cdx.json
+	scripts/sbom
+
+docker-up: ## the service, its databases, Prometheus and Grafana in containers, on this machine's own ports
+	scripts/docker-compose up $(ARGS)
+
+docker-down: ## stop them; ARGS=--volumes also throws away their data
+	scripts/docker-compose down $(ARGS)

@@ -58,6 +58,12 @@ enum Command {
         #[command(subcommand)]
         action: KeysAction,
     },
+    /// Asks a service that runs whether it takes requests.
+    Health {
+        /// The address to ask; left out, /readyz of the service that this configuration describes.
+        #[arg(long)]
+        url: Option<url::Url>,
+    },
     /// Shows or checks the effective configuration.
     Config {
         #[command(subcommand)]
@@ -268,6 +274,7 @@ pub fn run() -> ExitCode {
         Command::Payments { action } => commands::payments(&sources, action),
         Command::Transactions { action } => commands::transactions(&sources, action),
         Command::Keys { action } => commands::keys(&sources, action),
+        Command::Health { url } => commands::health(&sources, url),
         Command::Config { action } => commands::config(&sources, action),
     };
     let (prefix, error, code) = match done {

@@ -13,6 +13,7 @@
 
 pub mod account;
 pub mod api_key;
+pub mod card_data;
 pub mod failpoints;
 pub mod gateway;
 pub mod idempotency;

@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 mod config;
+mod health;
 mod keys;
 mod migrate;
 mod payments;
@@ -9,6 +10,7 @@ mod transactions;
 mod work;
 
 pub(crate) use config::config;
+pub(crate) use health::health;
 pub(crate) use keys::keys;
 pub(crate) use migrate::migrate;
 pub(crate) use payments::payments;

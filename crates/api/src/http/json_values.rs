@@ -1,5 +1,6 @@
 //! Reads single values of a JSON body; `null` counts as left out.
 
+use payonce_domain::card_data::{self, CardData};
 use payonce_domain::idempotency::{IdempotencyKey, InvalidIdempotencyKey};
 use payonce_domain::money::{Currency, InvalidMoney, Money};
 use payonce_domain::text::{InvalidText, Text};
@@ -56,6 +57,22 @@ pub fn text<const MIN: usize, const MAX: usize>(
         };
         Fault::new(code, error.to_string())
     })
+}
+
+/// A bounded text that is the client's own words, and no id: it must not hold a card number.
+pub fn free_text<const MIN: usize, const MAX: usize>(
+    raw: &RawValue,
+) -> Result<Option<Text<MIN, MAX>>, Fault> {
+    let text = text(raw)?;
+    if let Some(text) = &text {
+        card_data::refuse_in_text(text.as_str()).map_err(card_fault)?;
+    }
+    Ok(text)
+}
+
+/// How it is told that a field holds what belongs to a card.
+pub fn card_fault(found: CardData) -> Fault {
+    Fault::new("card_data", found.to_string())
 }
 
 /// Any string.

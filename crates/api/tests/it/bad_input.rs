@@ -371,3 +371,35 @@ pub async fn what_is_no_http_is_refused(database: Arc<Database>) {
     app.has_done_nothing().await;
     app.pay("k", BODY).await.is_first();
 }
+
+pub async fn too_many_and_too_large_headers_are_refused(database: Arc<Database>) {
+    let app = TestApp::spawn(&database, &[]).await;
+    // With Host, Content-Type, Content-Length and Idempotency-Key there are 96.
+    let many: Vec<_> = (0..92).map(|at| format!("X-Header-{at}: 1")).collect();
+    let large = format!("X-Large: {}", "x".repeat(100_000));
+    for (key, headers) in [("many", many.clone()), ("large", vec![large])] {
+        let key = format!("Idempotency-Key: {key}");
+        let headers: Vec<_> = headers.iter().chain([&key]).map(String::as_str).collect();
+        let mut wire = app.connect().await;
+        wire.send(wire::payment(&headers, BODY)).await.answer().await.is_first();
+    }
+    assert_eq!(app.charges(), 2);
+
+    let one_more = [&many[..], &["X-One-More: 1".to_owned()]].concat();
+    // The buffer is full before the head's end has come.
+    let larger = vec![format!("X-Large: {}", "x".repeat(140_000))];
+    for headers in [one_more, larger] {
+        let headers: Vec<_> = headers.iter().map(String::as_str).collect();
+        let headers = [&["Idempotency-Key: k"], &headers[..]].concat();
+        let mut wire = app.connect().await;
+        wire.try_send(wire::payment(&headers, BODY)).await;
+        // What is left unread may make the connection end by a reset, which overtakes the answer.
+        if let Some(answer) = wire.try_answer().await {
+            assert_eq!((answer.status, answer.text().as_str()), (431, ""));
+            wire.is_ended().await;
+        }
+    }
+    assert_eq!(app.charges(), 2);
+    assert_eq!(app.key("k").await, None);
+    app.pay("k", BODY).await.is_first();
+}

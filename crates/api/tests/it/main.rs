@@ -17,6 +17,7 @@ mod auth_accounts;
 mod bad_input;
 mod big_bodies;
 mod canaries;
+mod card_numbers;
 mod cli;
 mod concurrency;
 mod disconnect;
@@ -26,6 +27,7 @@ mod expiry;
 mod fuse;
 mod gateway_outcomes;
 mod health;
+mod health_command;
 mod hidden;
 mod key_spaces;
 mod keys;
@@ -90,6 +92,7 @@ payonce_testing::promises! {
         a_path_that_there_is_none_of_is_not_found,
         a_method_that_a_path_does_not_have_is_answered_by_those_it_has,
         what_is_no_http_is_refused,
+        too_many_and_too_large_headers_are_refused,
     }
     big_bodies {
         a_body_of_the_limit_is_read_and_a_byte_more_is_refused,
@@ -196,6 +199,17 @@ payonce_testing::promises! {
     }
     tls {
         a_listener_with_a_certificate_speaks_tls_and_nothing_else,
+    }
+    card_numbers {
+        a_card_number_is_refused_wherever_a_client_writes_freely,
+        a_card_number_in_an_opaque_payload_is_refused,
+        an_id_is_never_taken_for_a_card_number,
+        a_refused_card_number_is_neither_stored_nor_logged,
+    }
+    health_command {
+        a_service_is_healthy_while_it_takes_requests,
+        what_is_not_healthy_is_told_why,
+        the_tree_of_the_image_holds_a_service_that_serves,
     }
     canaries {
         no_secret_shows_in_logs_metrics_errors_or_the_database,

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::answer::Answer;
 use crate::app::{BODY, Database, TestApp, eventually};
+use crate::cli::run;
 
 pub async fn a_listener_with_a_certificate_speaks_tls_and_nothing_else(database: Arc<Database>) {
     let CertifiedKey { cert, signing_key } =
@@ -43,6 +44,11 @@ pub async fn a_listener_with_a_certificate_speaks_tls_and_nothing_else(database:
     };
     Answer::to(pay()).await.is_first();
     Answer::to(pay()).await.is_repeat();
+
+    let port = app.address.port().to_string();
+    let own = [&variables[..], &[("PORT", port.as_str())]].concat();
+    let asked = run(&own, &["health"]).await;
+    assert_eq!(asked.code, Some(0), "{}", asked.err);
 
     let strange = reqwest::Client::builder().no_proxy().build().expect("a client");
     let untrusted = strange.get(format!("{url}/healthz")).send().await;

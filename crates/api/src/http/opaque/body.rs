@@ -1,11 +1,12 @@
 //! The body of the format.
 
+use payonce_domain::card_data;
 use payonce_domain::idempotency::IdempotencyKey;
 use serde_json::value::RawValue;
 
 use crate::http::fields::{Fault, Fields};
 use crate::http::json_object::JsonObject;
-use crate::http::json_values::{key, string};
+use crate::http::json_values::{card_fault, key, string};
 use crate::http::problem::Problem;
 
 const FIELDS: &[&str] = &["idempotency_id", "request_data"];
@@ -30,6 +31,9 @@ fn payload(raw: &RawValue) -> Result<Option<String>, Fault> {
     }
     match string(raw)? {
         empty if empty.is_empty() => Err(Fault::new("invalid_length", "must not be empty")),
-        payload => Ok(Some(payload)),
+        payload => {
+            card_data::refuse_in_text(&payload).map_err(card_fault)?;
+            Ok(Some(payload))
+        }
     }
 }

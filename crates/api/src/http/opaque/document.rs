@@ -21,7 +21,7 @@ struct NewStored {
     /// Names this one operation: the same on every retry of it, and never used for another.
     #[schema(schema_with = values::key)]
     idempotency_id: String,
-    /// Anything; it comes back in the answer.
+    /// Anything but a card number; it comes back in the answer.
     #[schema(schema_with = payload)]
     request_data: String,
 }

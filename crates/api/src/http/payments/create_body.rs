@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use payonce_domain::card_data;
 use payonce_domain::money::Currency;
 use payonce_domain::payment::{Metadata, Operation, PaymentRequest};
 use serde::de::{Error as _, MapAccess, Visitor};
@@ -11,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::http::fields::{Fault, Fields};
 use crate::http::json_object::JsonObject;
-use crate::http::json_values::{amount, currency, text};
+use crate::http::json_values::{amount, card_fault, currency, free_text};
 use crate::http::problem::Problem;
 
 const FIELDS: &[&str] =
@@ -23,9 +24,9 @@ pub fn parse(body: &[u8], default_currency: Currency) -> Result<PaymentRequest, 
     let mut fields = Fields::new(FIELDS, members);
     let currency = fields.optional("currency", currency).unwrap_or(default_currency);
     let money = fields.required("amount", |raw| amount(raw, currency));
-    let payment_method = fields.optional("payment_method", text);
-    let reference = fields.optional("reference", text);
-    let description = fields.optional("description", text);
+    let payment_method = fields.optional("payment_method", free_text);
+    let reference = fields.optional("reference", free_text);
+    let description = fields.optional("description", free_text);
     let metadata = fields.optional("metadata", read_metadata).unwrap_or_default();
     fields.finish()?;
     // A body that was not refused has an amount.
@@ -42,8 +43,10 @@ fn read_metadata(raw: &RawValue) -> Result<Option<Metadata>, Fault> {
         let reason: String = error.to_string().chars().take(200).collect();
         Fault::new("invalid_type", format!("must be an object of strings: {reason}"))
     })?;
-    let metadata = Metadata::parse(pairs);
-    metadata.map(Some).map_err(|error| Fault::new("invalid_metadata", error.to_string()))
+    let metadata = Metadata::parse(pairs)
+        .map_err(|error| Fault::new("invalid_metadata", error.to_string()))?;
+    card_data::refuse_in_pairs(metadata.pairs()).map_err(card_fault)?;
+    Ok(Some(metadata))
 }
 
 /// An object whose values are strings and whose names stand once each.

@@ -19,13 +19,13 @@ pub struct NewPayment {
     /// An ISO 4217 code; where it is left out, the operator's default.
     #[schema(schema_with = currency, required = false)]
     currency: Option<String>,
-    /// An opaque token that names how the payer pays.
+    /// An opaque token that names how the payer pays; never a card's number.
     #[schema(schema_with = label, required = false)]
     payment_method: Option<String>,
     /// The client's own name for the payment.
     #[schema(schema_with = label, required = false)]
     reference: Option<String>,
-    /// Free text.
+    /// Free text. Like the other texts it must not hold a card number.
     #[schema(schema_with = description, required = false)]
     description: Option<String>,
     /// The client's own pairs.
