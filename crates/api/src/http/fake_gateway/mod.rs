@@ -2,6 +2,7 @@
 //!
 //! Its errors are the protocol's, not problem documents.
 
+mod books;
 mod charge;
 mod charge_body;
 mod delivery;
@@ -36,7 +37,11 @@ pub fn routes(config: &mut web::ServiceConfig, gateway: Option<&Arc<FakeGateway>
     config
         .app_data(web::Data::from(Arc::clone(gateway)))
         .service(resource("/fake-gateway/start", "POST").route(web::post().to(start::start)))
-        .service(resource("/fake-gateway/charges", "POST").route(web::post().to(charge::charge)))
+        .service(
+            resource("/fake-gateway/charges", "GET, POST")
+                .route(web::post().to(charge::charge))
+                .route(web::get().to(books::books)),
+        )
         .service(
             resource("/fake-gateway/charges/{key}", "GET").route(web::get().to(look_up::look_up)),
         )
