@@ -5,6 +5,7 @@ mod keys;
 mod migrate;
 mod payments;
 mod serve;
+mod simulate;
 mod transactions;
 mod work;
 
@@ -13,6 +14,7 @@ pub(crate) use keys::keys;
 pub(crate) use migrate::migrate;
 pub(crate) use payments::payments;
 pub(crate) use serve::serve;
+pub(crate) use simulate::simulate;
 pub(crate) use transactions::transactions;
 pub(crate) use work::work;
 
