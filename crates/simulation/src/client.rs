@@ -201,24 +201,23 @@ impl Payment {
     }
 
     fn note(&mut self, asked: Result<Answer, Trouble>) {
-        let tally = &self.shared.tally;
-        match asked {
+        let (tally, story) = (&self.shared.tally, &mut self.story);
+        let trouble = match asked {
             Ok(answer) => {
-                if self.story.first.is_none() {
+                if story.first.is_none() {
                     tally.settled(self.began.elapsed());
                 }
-                self.story.told(answer.last);
+                return story.told(answer.last);
             }
-            Err(Trouble { kind: Kind::Accepted, .. }) => {
-                if !self.story.was_accepted {
-                    tally.accepted.one_more();
-                }
-                self.story.was_accepted = true;
-            }
-            Err(Trouble { kind: kind @ (Kind::OtherRequest | Kind::Strange(_)), .. }) => {
-                self.story.strange.push(kind.to_string());
-            }
-            Err(_) => {}
+            Err(trouble) => trouble,
+        };
+        story.last_trouble = trouble.to_string();
+        if trouble.kind == Kind::Accepted && !story.was_accepted {
+            tally.accepted.one_more();
+            story.was_accepted = true;
+        }
+        if !trouble.kind.passes() {
+            story.strange.push(trouble.to_string());
         }
     }
 }

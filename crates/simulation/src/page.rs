@@ -23,7 +23,7 @@ struct Page<'a> {
 pub fn page(summary: &Summary) -> Result<String, Failure> {
     let failed = |error: String| Failure::failed("drawing the report", error);
     let page = Page {
-        is_kept: summary.is_kept(),
+        is_kept: summary.failure().is_none(),
         verdict: summary.last_line(),
         surroundings: summary.surroundings(),
         breaches: &summary.verdict.breaches,

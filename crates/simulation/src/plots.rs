@@ -39,7 +39,7 @@ pub fn all(summary: &Summary) -> Result<Vec<Plot>, String> {
         over_time(&moments)?,
         by_share(vec![
             ("a request that settled it", shares(settling)),
-            ("a replay", shares(replays)),
+            ("a replay, waiting included", shares(replays)),
             ("a payment, retries included", shares(payments)),
         ])?,
     ];

@@ -74,7 +74,7 @@ pub async fn simulate(
         })
     };
     let mut judged: Result<Summary, Failure> = judged.await;
-    let is_needed = !judged.as_ref().is_ok_and(|summary| summary.verdict.is_kept());
+    let is_needed = !judged.as_ref().is_ok_and(|summary| summary.failure().is_none());
     let kept = services.end(is_needed).await;
     if let Ok(summary) = &mut judged {
         summary.kept = kept;

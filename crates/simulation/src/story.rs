@@ -28,6 +28,8 @@ pub struct Story {
     pub executed_others: Vec<String>,
     /// Answers that nobody may be given.
     pub strange: Vec<String>,
+    /// What came instead of a final answer, the last time.
+    pub last_trouble: String,
     /// Whether the run ended first.
     pub is_cut_off: bool,
 }

@@ -54,9 +54,20 @@ impl Row {
 pub const LATENCY_HEADS: [&str; 6] = ["milliseconds", "count", "p50", "p90", "p99", "max"];
 
 impl Summary {
-    /// Whether every promise was kept.
-    pub fn is_kept(&self) -> bool {
-        self.verdict.is_kept()
+    /// Why it did not end well, if so.
+    pub fn failure(&self) -> Option<String> {
+        match (self.verdict.is_kept(), self.verdict.never_settled) {
+            (false, _) => Some("a promise was broken: see the table".to_owned()),
+            (true, 0) => None,
+            (true, open) => Some(format!(
+                "{open} payments had no final answer {}: see the table, or give more --patience",
+                self.in_time()
+            )),
+        }
+    }
+
+    fn in_time(&self) -> String {
+        format!("within {}", humantime::format_duration(self.options.patience))
     }
 
     /// Everything, the most important last.
@@ -65,7 +76,7 @@ impl Summary {
         lines.push(self.table().to_string());
         lines.push(self.latency_table().to_string());
         let breaches = &self.verdict.breaches;
-        lines.extend(breaches.iter().map(|breach| format!("BROKEN  {breach}")));
+        lines.extend(breaches.iter().map(|breach| format!("FOUND  {breach}")));
         if let Some(folder) = &self.kept {
             lines.push(format!("what the service and its gateway wrote: {}", folder.display()));
         }
@@ -117,8 +128,8 @@ impl Summary {
             false => "by answers alone: no books were read (--gateway-url)",
         };
         let lost = format!(
-            "{} never settled, {} paid without a charge, {} charged and called failed",
-            it.never_settled, it.not_charged, it.charged_though_failed
+            "{} paid without a charge, {} charged and called failed",
+            it.not_charged, it.charged_though_failed
         );
         vec![
             row("payments", it.payments, ends),
@@ -130,6 +141,11 @@ impl Summary {
             row("charges at the gateway", it.charges, books.to_owned()),
             none("double charges", it.doubles, "charges beyond a payment's first"),
             none("lost payments", it.lost(), &lost),
+            none(
+                "not settled in time",
+                it.never_settled,
+                &format!("no final answer {}", self.in_time()),
+            ),
             none(
                 "differing answers",
                 it.differing,
@@ -151,7 +167,7 @@ impl Summary {
         let AllTimes { settling, replays, payments } = &self.times;
         vec![
             row("a request that settled it", settling),
-            row("a replay", replays),
+            row("a replay, waiting included", replays),
             row("a payment, retries included", payments),
         ]
     }
@@ -160,10 +176,11 @@ impl Summary {
     pub fn last_line(&self) -> String {
         let it = &self.verdict;
         let (payments, charges, doubles) = (it.payments, it.charges, it.doubles);
-        let kept = match (it.is_kept(), self.was_stopped) {
-            (false, _) => "PROMISES BROKEN: ",
-            (true, true) => "ended early, all promises kept so far: ",
-            (true, false) => "all promises kept: ",
+        let kept = match (it.is_kept(), it.never_settled == 0, self.was_stopped) {
+            (false, ..) => "PROMISES BROKEN: ",
+            (true, false, _) => "NOT ALL SETTLED: ",
+            (true, true, true) => "ended early, all promises kept so far: ",
+            (true, true, false) => "all promises kept: ",
         };
         format!("{kept}{payments} payments, {charges} charges, {doubles} double charges")
     }

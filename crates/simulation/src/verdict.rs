@@ -58,13 +58,12 @@ impl Verdict {
         verdict
     }
 
-    /// Payments that have no good end.
+    /// Payments of which the answer says one thing and the books another.
     pub fn lost(&self) -> u64 {
-        let Self { not_charged, charged_though_failed, never_settled, .. } = self;
-        not_charged.saturating_add(*charged_though_failed).saturating_add(*never_settled)
+        self.not_charged.saturating_add(self.charged_though_failed)
     }
 
-    /// Whether every promise was kept.
+    /// Whether every promise was kept, as far as there were answers.
     pub fn is_kept(&self) -> bool {
         let broken =
             [self.doubles, self.lost(), self.differing, self.executed_others, self.strange];
@@ -114,7 +113,8 @@ impl Verdict {
         let words = "told that no money moved, and the gateway has a charge";
         breach(|it| &mut it.charged_though_failed, is_charged.into(), words);
         let is_open = status.is_none() && !story.is_cut_off && story.strange.is_empty();
-        breach(|it| &mut it.never_settled, is_open.into(), "no final answer in time");
+        let words = format!("no final answer in time; the last was: {}", story.last_trouble);
+        breach(|it| &mut it.never_settled, is_open.into(), &words);
         let words = format!("{} answers differ from the first", story.differing);
         breach(|it| &mut it.differing, story.differing, &words);
         for told in &story.executed_others {
@@ -184,10 +184,11 @@ mod tests {
     }
 
     #[test]
-    fn what_never_ends_is_lost_unless_the_run_was_ended_first() {
+    fn what_never_ends_is_told_unless_the_run_was_ended_first() {
         let open = || Story::new("k", "t");
         let verdict = Verdict::of(&[open()], None);
-        assert_eq!((verdict.never_settled, verdict.is_kept()), (1, false));
+        assert_eq!((verdict.never_settled, verdict.lost(), verdict.is_kept()), (1, 0, true));
+        assert_eq!(verdict.breaches.len(), 1);
         let cut_off = Story { is_cut_off: true, ..open() };
         let verdict = Verdict::of(&[cut_off], Some(&books(&[("t", 1)])));
         assert_eq!((verdict.cut_off, verdict.is_kept()), (1, true));

@@ -6,7 +6,8 @@ use super::serve::stop_signal;
 use super::{print, runtime};
 use crate::cli::{CommandError, Sources};
 
-/// Simulates clients until they have paid, SIGTERM or SIGINT; fails where a promise was broken.
+/// Simulates clients until they have paid, SIGTERM or SIGINT; fails where a promise was broken
+/// or a payment did not end.
 pub(crate) fn simulate(sources: &Sources, options: &Options) -> Result<(), CommandError> {
     let failed = |error| CommandError::failed("simulating", error);
     let binary = std::env::current_exe().map_err(failed)?;
@@ -16,10 +17,7 @@ pub(crate) fn simulate(sources: &Sources, options: &Options) -> Result<(), Comma
         payonce_simulation::simulate(options, &around, stop).await.map_err(CommandError::from)
     })?;
     print(summary.lines())?;
-    match summary.is_kept() {
-        true => Ok(()),
-        false => Err(CommandError::Failed("a promise was broken: see the table".to_owned())),
-    }
+    summary.failure().map_or(Ok(()), |failure| Err(CommandError::Failed(failure)))
 }
 
 impl From<Failure> for CommandError {

@@ -34,7 +34,6 @@ async fn every_promise_that_is_broken_is_found_broken() {
         (Break::PaysOtherAmounts, "other requests executed"),
         (Break::ChargesNothing, "lost payments"),
         (Break::CallsPaidFailed, "lost payments"),
-        (Break::NeverSettles, "lost payments"),
         (Break::KnowsNoPayments, "strange answers"),
     ];
     for (broken, row) in all {
@@ -42,11 +41,21 @@ async fn every_promise_that_is_broken_is_found_broken() {
         assert_eq!(ended.code, Some(1), "{broken:?}: {ended:?}");
         assert!(ended.row(row) > 0, "{broken:?}: {ended:?}");
         assert!(ended.last_line().starts_with("PROMISES BROKEN: "), "{broken:?}: {ended:?}");
-        assert!(ended.out.contains("BROKEN  sim-"), "{broken:?}: {ended:?}");
+        assert!(ended.out.contains("FOUND  sim-"), "{broken:?}: {ended:?}");
         assert!(ended.err.contains("a promise was broken"), "{broken:?}: {ended:?}");
         let charges_twice = [Break::ChargesRepeats, Break::PaysRepeats].contains(&broken);
         assert_eq!(ended.row("double charges") > 0, charges_twice, "{broken:?}: {ended:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_never_settled_is_no_success() {
+    let ended = against(&Stub::that(Break::NeverSettles)).await;
+    assert_eq!((ended.code, ended.row("not settled in time")), (Some(1), 100), "{ended:?}");
+    assert_eq!((ended.row("accepted (202)"), ended.row("lost payments")), (100, 0), "{ended:?}");
+    let last = "NOT ALL SETTLED: 100 payments, 0 charges, 0 double charges";
+    assert_eq!(ended.last_line(), last);
+    assert!(ended.err.contains("100 payments had no final answer within 2s"), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

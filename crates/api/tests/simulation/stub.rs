@@ -136,7 +136,14 @@ async fn pay(state: web::Data<State>, request: HttpRequest, body: String) -> Htt
     let (broken, now) = (state.broken, Instant::now());
     match broken {
         Break::KnowsNoPayments => return HttpResponse::NotFound().finish(),
-        Break::NeverSettles => return HttpResponse::Accepted().finish(),
+        Break::NeverSettles => {
+            let unsettled = || Payment { request: body.clone(), answer: (202, String::new()) };
+            let known = kept.payments.entry(key).or_insert_with(unsettled);
+            return match known.request == body {
+                true => HttpResponse::Accepted().finish(),
+                false => HttpResponse::UnprocessableEntity().finish(),
+            };
+        }
         Break::Throttles => match kept.throttled.insert(key.clone(), now) {
             None => {
                 return HttpResponse::TooManyRequests()
