@@ -220,7 +220,7 @@ async fn a_method_that_a_path_does_not_have_is_answered_by_the_one_it_has() {
     let gateway = Running::gateway(&database, &[]).await;
     let charge = format!("/fake-gateway/charges/{KEY}");
     for (method, path, allowed) in [
-        (Method::GET, "/fake-gateway/charges", "POST"),
+        (Method::PUT, "/fake-gateway/charges", "GET, POST"),
         (Method::POST, charge.as_str(), "GET"),
         (Method::GET, &format!("{charge}/void"), "POST"),
     ] {

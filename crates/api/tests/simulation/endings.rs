@@ -1,7 +1,10 @@
 //! How a run ends: with a page, and early where it is told to.
 
+use std::time::Duration;
+
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
 
 use crate::run::{ended, run, simulate};
 use crate::stub::{Break, Stub};
@@ -34,9 +37,12 @@ async fn a_run_that_is_interrupted_judges_what_it_has() {
         let child = command.spawn().expect("the binary runs");
         let id = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).expect("it runs");
         let running = tokio::spawn(child.wait_with_output());
-        while stub.payments() < 100 {
-            tokio::task::yield_now().await;
-        }
+        let under_way = async {
+            while stub.payments() < 100 {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(Duration::from_secs(60), under_way).await.expect("it pays");
         kill_process(id, signal).expect("it is ours");
         let output = running.await.expect("it is waited for").expect("it ends");
         let out = String::from_utf8(output.stdout).expect("UTF-8");
