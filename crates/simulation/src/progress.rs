@@ -9,6 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::Failure;
 use crate::client::Shared;
+use crate::summary::precise;
 
 const TICK: Duration = Duration::from_millis(250);
 /// Between two lines where there is no terminal, in ticks.
@@ -44,8 +45,8 @@ impl Progress {
         let style = |template| ProgressStyle::with_template(template).map_err(failed);
         let all = MultiProgress::new();
         let payments = all.add(ProgressBar::new(u64::from(shared.payments)));
-        let rate = "{prefix:>18} {bar:32} {pos}/{len}  {per_sec}  {elapsed}  {msg}";
-        payments.set_style(style(rate)?);
+        let bar = "{prefix:>18} {bar:32} {pos}/{len}  {elapsed}  {msg}";
+        payments.set_style(style(bar)?);
         payments.set_prefix("payments");
         let accepted = all.add(ProgressBar::new(0));
         accepted.set_style(style("{prefix:>18} {bar:32} {pos}/{len}  {msg}")?);
@@ -87,7 +88,8 @@ impl Progress {
         self.payments.set_position(moment.ended);
         let (retries, replays) = (moment.retries, moment.replays);
         let conflicts = tally.conflicts.get();
-        self.payments.set_message(format!("{retries} retries"));
+        let rate = precise(moment.ended) / moment.at.max(0.001);
+        self.payments.set_message(format!("{rate:.0} a second, {retries} retries"));
         self.accepted.set_length(tally.accepted.get());
         self.accepted.set_position(tally.resolved.get());
         self.accepted.set_message(format!("{replays} replays, {conflicts} conflicts"));
