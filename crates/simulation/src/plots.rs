@@ -100,10 +100,7 @@ fn by_share(mut lines: Vec<Line>) -> Result<Option<Plot>, String> {
     let across = Axis {
         name: "share answered within that time",
         range: (2.0..rarest.max(3.0) * 1.1).log_scale(),
-        label: |one_in| {
-            let share = format!("{:.3}", 100.0 - 100.0 / one_in);
-            format!("{} %", share.trim_end_matches('0').trim_end_matches('.'))
-        },
+        label: |one_in| share(*one_in),
     };
     let up = Axis {
         name: "milliseconds",
@@ -111,6 +108,16 @@ fn by_share(mut lines: Vec<Line>) -> Result<Option<Plot>, String> {
         label: |y| number(*y),
     };
     draw("How long it took", across, up, lines).map(Some)
+}
+
+/// The share of all but one in so many, where a label has room: at powers of ten.
+fn share(one_in: f64) -> String {
+    let power = one_in.log10();
+    if (power - power.round()).abs() > 0.001 {
+        return String::new();
+    }
+    let share = format!("{:.3}", 100.0 - 100.0 / one_in);
+    format!("{} %", share.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// An axis: what is along it, from where to where, and how its values are spelled.
@@ -205,6 +212,12 @@ mod tests {
         let thinned = thinned(&moments);
         assert!(thinned.len() <= POINTS + 1, "{}", thinned.len());
         assert_eq!(thinned.last(), moments.last());
+    }
+
+    #[test]
+    fn shares_are_labelled_at_powers_of_ten() {
+        let labels = [2.0, 10.0, 30.0, 100.0, 10_000.0].map(share);
+        assert_eq!(labels, ["", "90 %", "", "99 %", "99.99 %"]);
     }
 
     #[test]
