@@ -6,7 +6,7 @@ FEATURES := $(shell scripts/libpq-feature)
 PAYONCE = cargo run $(FEATURES) --bin payonce --
 
 .DEFAULT_GOAL := help
-.PHONY: help tools test-tools build run run-postgres test migrate migrate-down migration shell model bench bench-full chaos chaos-proof lint hooks sbom docker-up docker-down
+.PHONY: help tools test-tools build run run-postgres test migrate migrate-down migration shell model bench bench-full chaos chaos-proof simulate demo lint hooks sbom docker-up docker-down
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,12 @@ chaos: tools ## faults against release processes; ARGS="--modes kill,pause --see
 
 chaos-proof: tools ## breaks rules of the protocol on purpose: the same harness must find each
 	scripts/chaos $(FEATURES) -- --prove $(ARGS)
+
+simulate: tools ## clients that pay, retry and repeat themselves; ARGS="--clients 50 --payments 5000 --report report.html"
+	$(PAYONCE) simulate $(ARGS)
+
+demo: tools ## an unstable gateway, a kill -9, a recovery, and who was charged twice: nobody; under a minute
+	scripts/demo $(FEATURES)
 
 lint: tools ## formatting, clippy, the repository's own rules, shellcheck, dependencies, deployment files
 	scripts/lint $(FEATURES)

@@ -43,6 +43,9 @@ enum Command {
         #[command(subcommand)]
         action: MigrateAction,
     },
+    /// Simulates clients that pay, retry and repeat themselves, and judges what came of it: 1 where a
+    /// promise was broken.
+    Simulate(Box<payonce_simulation::Options>),
     /// Looks at one payment, or settles one that needs review.
     Payments {
         #[command(subcommand)]
@@ -247,6 +250,9 @@ pub(crate) enum CommandError {
     /// Wrong configuration.
     #[error("{0}")]
     Settings(#[from] crate::settings::SettingsError),
+    /// Wrong usage.
+    #[error("{0}")]
+    Usage(String),
     /// It failed.
     #[error("{0}")]
     Failed(String),
@@ -271,6 +277,7 @@ pub fn run() -> ExitCode {
         Command::Serve { no_workers } => commands::serve(&sources, !no_workers),
         Command::Work => commands::work(&sources),
         Command::Migrate { action } => commands::migrate(&sources, action),
+        Command::Simulate(options) => commands::simulate(&sources, &options),
         Command::Payments { action } => commands::payments(&sources, action),
         Command::Transactions { action } => commands::transactions(&sources, action),
         Command::Keys { action } => commands::keys(&sources, action),
@@ -280,6 +287,7 @@ pub fn run() -> ExitCode {
     let (prefix, error, code) = match done {
         Ok(()) => return ExitCode::SUCCESS,
         Err(CommandError::Settings(error)) => ("configuration", error.to_string(), 2),
+        Err(CommandError::Usage(error)) => ("payonce", error, 2),
         Err(CommandError::Failed(error)) => ("payonce", error, 1),
     };
     for line in error.lines() {

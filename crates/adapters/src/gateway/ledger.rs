@@ -50,6 +50,19 @@ impl ChargeLedger for Ledger {
         Ok(self.enter(key, LedgerEntry::Voided).entry)
     }
 
+    async fn entries(
+        &self,
+        after: Option<GatewayKey>,
+        limit: u32,
+    ) -> Result<Vec<(GatewayKey, LedgerEntry)>, RepositoryError> {
+        let entries = self.entries();
+        let is_after = |key: &GatewayKey| after.is_none_or(|after| key.0 > after.0);
+        let mut page: Vec<_> = entries.iter().filter(|(key, _)| is_after(key)).collect();
+        page.sort_by_key(|(key, _)| key.0);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(page.into_iter().take(limit).map(|(key, entry)| (*key, entry.clone())).collect())
+    }
+
     async fn live_charges(&self) -> Result<u64, RepositoryError> {
         Ok(u64::try_from(self.live_charges()).unwrap_or(u64::MAX))
     }

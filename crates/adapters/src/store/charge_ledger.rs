@@ -102,6 +102,9 @@ pub trait LedgerStatements: Statements {
     /// The entry of a key.
     fn charge(&mut self, key: GatewayKey) -> QueryResult<Option<ChargeRow>>;
 
+    /// The entries of the keys after that one, in the order of their keys.
+    fn charges(&mut self, after: Option<GatewayKey>, limit: u32) -> QueryResult<Vec<ChargeRow>>;
+
     /// How many charges have moved money.
     fn live_charges(&mut self) -> QueryResult<i64>;
 }
@@ -124,6 +127,21 @@ macro_rules! shared_ledger_statements {
                 .select(ChargeRow::as_select())
                 .get_result(self)
                 .optional()
+        }
+
+        fn charges(
+            &mut self,
+            after: Option<GatewayKey>,
+            limit: u32,
+        ) -> QueryResult<Vec<ChargeRow>> {
+            let page = gateway_charges::table
+                .order(gateway_charges::key)
+                .limit(limit.into())
+                .select(ChargeRow::as_select());
+            match after {
+                None => page.load(self),
+                Some(after) => page.filter(gateway_charges::key.gt(SqlUuid(after.0))).load(self),
+            }
         }
 
         fn live_charges(&mut self) -> QueryResult<i64> {
@@ -174,6 +192,18 @@ impl<C: Connections> ChargeLedger for SqlStore<C> {
     async fn void(&self, key: GatewayKey) -> Result<LedgerEntry, RepositoryError> {
         let void = move |conn: &mut C::Connection| enter(conn, key, &LedgerEntry::Voided);
         Ok(self.connections.write(void).await?.entry)
+    }
+
+    async fn entries(
+        &self,
+        after: Option<GatewayKey>,
+        limit: u32,
+    ) -> Result<Vec<(GatewayKey, LedgerEntry)>, RepositoryError> {
+        let read = move |conn: &mut C::Connection| {
+            let rows = LedgerStatements::charges(conn, after, limit)?;
+            rows.into_iter().map(|row| Ok((GatewayKey(row.key.0), row.try_into()?))).collect()
+        };
+        self.connections.read(read).await
     }
 
     async fn live_charges(&self) -> Result<u64, RepositoryError> {

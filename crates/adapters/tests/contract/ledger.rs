@@ -134,6 +134,26 @@ async fn charge_is_beyond_voiding(books: &Books) {
     assert_eq!(live(books).await, 1);
 }
 
+async fn pages_hold_every_entry_once(books: &Books) {
+    let numbers = [7, 1, u128::MAX, 1 << 127, 300];
+    for number in numbers {
+        match number {
+            300 => drop(void(books, key(number)).await),
+            _ => drop(execute(books, key(number), &charge(key(number))).await),
+        }
+    }
+    let page = async |after, limit| books.entries(after, limit).await.expect("it reads");
+    let first = page(None, 2).await;
+    let second = page(first.last().map(|(key, _)| *key), 100).await;
+    let all = [first.clone(), second].concat();
+    let keys: Vec<u128> = all.iter().map(|(key, _)| key.0.as_u128()).collect();
+    assert_eq!((first.len(), keys), (2, vec![1, 7, 300, 1 << 127, u128::MAX]));
+    for (key, entry) in all {
+        assert_eq!(found(books, key).await, Some(entry));
+    }
+    assert_eq!(page(Some(key(u128::MAX)), 1).await, vec![]);
+}
+
 /// Fails where a key is looked for first and entered later.
 pub async fn a_key_is_charged_once_by_50_racing_callers(database: Arc<Database>) {
     one_of_50_executes(&[database.store().await.charges]).await;
@@ -158,6 +178,10 @@ pub async fn a_burnt_key_is_never_charged(database: Arc<Database>) {
 
 pub async fn a_charge_is_beyond_voiding(database: Arc<Database>) {
     charge_is_beyond_voiding(&database.store().await.charges).await;
+}
+
+pub async fn books_are_read_in_pages_that_hold_every_entry_once(database: Arc<Database>) {
+    pages_hold_every_entry_once(&database.store().await.charges).await;
 }
 
 pub async fn books_outlive_the_store_that_wrote_them(database: Arc<Database>) {
@@ -211,7 +235,7 @@ pub async fn books_out_of_reach_are_unavailable(database: Arc<Database>) {
 mod memory {
     use super::{
         Arc, Books, Ledger, burnt_key_is_never_charged, charge_is_beyond_voiding, charge_is_kept,
-        first_of_charge_and_void_stays, one_of_50_executes,
+        first_of_charge_and_void_stays, one_of_50_executes, pages_hold_every_entry_once,
     };
 
     fn books() -> Books {
@@ -236,6 +260,11 @@ mod memory {
     #[tokio::test]
     async fn a_burnt_key_is_never_charged() {
         burnt_key_is_never_charged(&books()).await;
+    }
+
+    #[tokio::test]
+    async fn books_are_read_in_pages_that_hold_every_entry_once() {
+        pages_hold_every_entry_once(&books()).await;
     }
 
     #[tokio::test]

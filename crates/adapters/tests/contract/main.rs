@@ -115,6 +115,7 @@ payonce_testing::promises! {
         a_charge_is_kept_as_it_was_entered_first,
         a_burnt_key_is_never_charged,
         a_charge_is_beyond_voiding,
+        books_are_read_in_pages_that_hold_every_entry_once,
         books_outlive_the_store_that_wrote_them,
         an_entry_that_no_rule_allows_is_named_and_never_repaired,
         books_out_of_reach_are_unavailable,

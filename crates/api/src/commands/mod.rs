@@ -6,6 +6,7 @@ mod keys;
 mod migrate;
 mod payments;
 mod serve;
+mod simulate;
 mod transactions;
 mod work;
 
@@ -15,6 +16,7 @@ pub(crate) use keys::keys;
 pub(crate) use migrate::migrate;
 pub(crate) use payments::payments;
 pub(crate) use serve::serve;
+pub(crate) use simulate::simulate;
 pub(crate) use transactions::transactions;
 pub(crate) use work::work;
 

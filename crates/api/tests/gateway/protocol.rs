@@ -51,6 +51,37 @@ async fn a_charge_is_executed_once_and_replayed_byte_for_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_books_are_read_page_by_page_with_the_means_of_payment() {
+    let database = TestDatabase::sqlite();
+    let gateway = Running::gateway(&database, &[]).await;
+    let keys = [1, 2, 3].map(Uuid::from_u128);
+    let body = r#"{"amount":"100.00","currency":"USD","payment_method":"tok_1"}"#;
+    send(gateway.charge_of(keys[0], body)).await;
+    send(gateway.charge(keys[1])).await;
+    gateway.void(keys[2]).await;
+    let first = gateway.get("/fake-gateway/charges?limit=2").await;
+    assert_eq!(first.status, 200, "{first:?}");
+    let first = first.json();
+    let mut paid = gateway.look_up(keys[0]).await.json();
+    paid["payment_method"] = json!("tok_1");
+    assert_eq!(first["data"][0], paid);
+    assert_eq!(first["data"][1]["payment_method"], Value::Null);
+    let cursor = first["next_cursor"].as_str().expect("there is more");
+    let rest = gateway.get(&format!("/fake-gateway/charges/?cursor={cursor}")).await.json();
+    assert_eq!(rest["data"].as_array().map(Vec::len), Some(1), "{rest}");
+    assert_eq!(
+        (&rest["data"][0]["status"], &rest["next_cursor"]),
+        (&json!("voided"), &Value::Null)
+    );
+    for wrong in ["limit=0", "limit=1001", "cursor=1", "limit=1&limit=1", "after=1"] {
+        let refused = gateway.get(&format!("/fake-gateway/charges?{wrong}")).await;
+        assert_eq!(refused.status, 400, "{wrong}: {refused:?}");
+        code(&refused);
+    }
+    assert!(gateway.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn other_contents_under_a_known_key_do_nothing() {
     let database = TestDatabase::sqlite();
     let gateway = Running::gateway(&database, &[]).await;
@@ -189,7 +220,7 @@ async fn a_method_that_a_path_does_not_have_is_answered_by_the_one_it_has() {
     let gateway = Running::gateway(&database, &[]).await;
     let charge = format!("/fake-gateway/charges/{KEY}");
     for (method, path, allowed) in [
-        (Method::GET, "/fake-gateway/charges", "POST"),
+        (Method::PUT, "/fake-gateway/charges", "GET, POST"),
         (Method::POST, charge.as_str(), "GET"),
         (Method::GET, &format!("{charge}/void"), "POST"),
     ] {

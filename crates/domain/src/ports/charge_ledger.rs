@@ -64,6 +64,13 @@ pub trait ChargeLedger: Send + Sync {
     /// Burns a key, unless it has an entry; returns the entry that stands.
     async fn void(&self, key: GatewayKey) -> Result<LedgerEntry, RepositoryError>;
 
+    /// The entries of the keys after that one, in the order of their keys, at most so many.
+    async fn entries(
+        &self,
+        after: Option<GatewayKey>,
+        limit: u32,
+    ) -> Result<Vec<(GatewayKey, LedgerEntry)>, RepositoryError>;
+
     /// How many charges have moved money.
     async fn live_charges(&self) -> Result<u64, RepositoryError>;
 }

@@ -175,6 +175,15 @@ impl FakeGateway {
         Ok(entry.map_or(LookUpReply::NotFound, LookUpReply::Found))
     }
 
+    /// The books, a page at a time: what is executing is not in them yet.
+    pub async fn books(
+        &self,
+        after: Option<GatewayKey>,
+        limit: u32,
+    ) -> Result<Vec<(GatewayKey, LedgerEntry)>, RepositoryError> {
+        self.ledger.entries(after, limit).await
+    }
+
     /// Burns a key, so that no charge can follow.
     pub async fn void(&self, key: GatewayKey) -> Result<VoidReply, RepositoryError> {
         if self.lock().contains(&key) {

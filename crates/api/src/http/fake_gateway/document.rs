@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::view::ErrorView;
-use super::{charge, look_up, start, void};
+use super::{books, charge, look_up, start, void};
 use crate::http::openapi::Endpoint;
 use crate::http::openapi::headers::{AnswerHeader, RETRY_AFTER};
 use crate::http::problem::Code;
@@ -17,7 +17,13 @@ pub const KEY: &str = "4f9a7c1e-5b0d-8c3a-9e21-7d6f0a1b2c3d";
 
 /// How the document describes these paths.
 pub fn documents() -> Vec<Endpoint> {
-    vec![start::document(), charge::document(), look_up::document(), void::document()]
+    vec![
+        start::document(),
+        charge::document(),
+        books::document(),
+        look_up::document(),
+        void::document(),
+    ]
 }
 
 /// An error: its status, code and meaning, and the headers that it has.

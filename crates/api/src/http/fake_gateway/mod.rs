@@ -2,6 +2,7 @@
 //!
 //! Its errors are the protocol's, not problem documents.
 
+mod books;
 mod charge;
 mod charge_body;
 mod delivery;
@@ -40,7 +41,8 @@ pub fn routes(config: &mut web::ServiceConfig, gateway: Option<&Arc<FakeGateway>
         config.service(other_method(resource, "POST").route(web::post().to(start::start)));
     }
     for resource in spellings("/fake-gateway/charges") {
-        config.service(other_method(resource, "POST").route(web::post().to(charge::charge)));
+        let resource = other_method(resource, "GET, POST").route(web::post().to(charge::charge));
+        config.service(resource.route(web::get().to(books::books)));
     }
     for resource in spellings("/fake-gateway/charges/{key}") {
         config.service(other_method(resource, "GET").route(web::get().to(look_up::look_up)));

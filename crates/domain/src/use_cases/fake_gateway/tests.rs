@@ -44,6 +44,14 @@ impl ChargeLedger for Books {
         Ok(self.enter(key, LedgerEntry::Voided).entry)
     }
 
+    async fn entries(
+        &self,
+        _after: Option<GatewayKey>,
+        _limit: u32,
+    ) -> Result<Vec<(GatewayKey, LedgerEntry)>, RepositoryError> {
+        unreachable!("no charge leafs through the books")
+    }
+
     async fn live_charges(&self) -> Result<u64, RepositoryError> {
         unreachable!("the gateway does not count")
     }
