@@ -83,6 +83,8 @@ enum Fate {
 
 type Answered<T> = Result<T, RepositoryError>;
 
+type Transaction<T> = dyn Fn(&mut Store) -> Answered<T> + Send + Sync;
+
 fn unavailable() -> RepositoryError {
     RepositoryError::Unavailable(BoxedError::from("the line to the store broke"))
 }
@@ -108,7 +110,7 @@ impl Line {
     fn issue<T: Send + 'static>(
         &self,
         name: &'static str,
-        transaction: Arc<dyn Fn(&mut Store) -> Answered<T> + Send + Sync>,
+        transaction: Arc<Transaction<T>>,
         to: ReplyTo<Answered<T>>,
     ) {
         let world = &mut *lock(&self.world);

@@ -95,11 +95,7 @@ impl Store {
         };
         let fingerprint = call.request.fingerprint();
         let may_take_over = payment.as_ref().is_some_and(|known| known.gateway == call.gateway);
-        let former = record.fence;
         let claim = record.claim_again(&call.claim_terms(&fingerprint, may_take_over), now);
-        if claim == Claim::TakenOver && self.broken == Some(Break::SameFence) {
-            record.fence = former;
-        }
         if claim == Claim::NextGeneration {
             record.state = call.first_state(now);
             return self.begin(call, &mut record);
@@ -172,12 +168,8 @@ impl Store {
             if !(is_ours || is_long_ago) {
                 continue;
             }
-            let former = record.fence;
             if !record.take_due(call.lease, now) {
                 continue;
-            }
-            if self.broken == Some(Break::SameFence) {
-                record.fence = former;
             }
             self.save(&record);
             let event = Timeline::opening(record.fence, Actor::Recovery, EventKind::TakenOver);

@@ -24,8 +24,6 @@ pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) enum Break {
     /// Whether a key is there is asked first, and written later.
     CheckThenInsert,
-    /// Who takes a payment over gets the number of the owner before.
-    SameFence,
     /// Keys are forgotten whose payments are under way.
     ForgottenUnderWay,
     /// What is handed over or settled is acknowledged before it is stored.
