@@ -8,8 +8,8 @@ use payonce_fuzzing::every_input;
 
 use super::Layers;
 
-/// Merging takes a millisecond.
-const SLOW: usize = 150;
+/// Merging takes milliseconds.
+const SLOW: usize = 50;
 
 /// Everything that is said of the layers.
 fn said(layers: &Layers) -> String {
@@ -50,6 +50,8 @@ const CANARY: &str = "hush-hush";
 
 #[test]
 fn a_secret_is_never_repeated_whatever_is_wrong_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("own.toml");
     every_input!("settings_secret", SLOW, |input: &[u8]| {
         let Ok(text) = std::str::from_utf8(input) else { return };
         let secret = format!("{CANARY}{text}");
@@ -67,6 +69,20 @@ fn a_secret_is_never_repeated_whatever_is_wrong_with_it() {
             let said = Layers::merge(&[], &variables)
                 .map_or_else(|error| error.to_string(), |layers| said(&layers));
             assert!(!said.contains(CANARY), "{variable}={value:?}: {said}");
+        }
+        let quoted = serde_json::json!(secret);
+        for contents in [
+            format!("[gateway]\nkey_secret = [{quoted}]"),
+            format!("[gateway.key_secret]\nkey = {quoted}"),
+            format!("[gateway.http]\ntoken = {{ token = {quoted} }}"),
+            format!("[webhooks]\nsecrets = [[{quoted}]]"),
+            format!("[auth]\nmetrics_token = {quoted}\nmetrics_token = {quoted}"),
+            format!("[gateway]\nkey_secret = \"{secret}"),
+        ] {
+            fs::write(&file, &contents).expect("written");
+            let said = Layers::merge(std::slice::from_ref(&file), &HashMap::new())
+                .map_or_else(|error| error.to_string(), |layers| said(&layers));
+            assert!(!said.contains(CANARY), "{contents:?}: {said}");
         }
     });
 }

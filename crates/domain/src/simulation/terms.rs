@@ -27,9 +27,13 @@ pub(super) struct Faults {
 }
 
 impl Faults {
+    /// Calls are heard and nobody answers, by the places of these ways among all.
+    const UNANSWERED: Self = Self { share: 950, ways: 0b11000 };
+
     fn draw(chance: &mut Chance) -> Self {
         let share = if chance.happens(300) { 0 } else { chance.below(900) };
-        Self { share, ways: chance.draw() }
+        let ways = if chance.happens(500) { 1 << chance.below(6) } else { chance.draw() };
+        Self { share, ways }
     }
 
     /// Whether this way is one of the day's.
@@ -83,6 +87,11 @@ impl Terms {
     pub(super) fn draw(chance: &mut Chance) -> Self {
         let many =
             |chance: &mut Chance, most| if chance.happens(400) { 0 } else { chance.below(most) };
+        let is_mute = chance.happens(80);
+        let faults = |chance: &mut Chance| {
+            let drawn = Faults::draw(chance);
+            if is_mute { Faults::UNANSWERED } else { drawn }
+        };
         let lateness = chance.pick(&[200, 1_000, 3_000]);
         let jump = chance.pick(&[0, 0, 500, 1_500]);
         let dedupe_window = chance.pick(&[2_000, 6_000]);
@@ -128,9 +137,9 @@ impl Terms {
             jumps: many(chance, 4),
             flushes: many(chance, 3),
             store_faults: many(chance, 250),
-            charge_faults: Faults::draw(chance),
-            look_up_faults: Faults::draw(chance),
-            void_faults: Faults::draw(chance),
+            charge_faults: faults(chance),
+            look_up_faults: faults(chance),
+            void_faults: faults(chance),
             processing_faults: many(chance, 600),
             declines: many(chance, 300),
             others: many(chance, 300),
@@ -141,7 +150,7 @@ impl Terms {
             // As the real one's day is longer than the service's 23 hours: a request may be late,
             // and the clock that decides may be off either way.
             gateway_window: dedupe_window + lateness + 2 * jump + 500,
-            voidable: chance.pick(&[0, 0, 300, 100_000]),
+            voidable: chance.pick(&[0, 300, 100_000]),
             cache: chance.pick(&[Cache::Off, Cache::OfEach, Cache::Shared]),
             after_expiry: chance.pick(&[AfterExpiry::Refuse, AfterExpiry::Reuse]),
             memory: chance.pick(&[600_000, 600_000, 3_000]),

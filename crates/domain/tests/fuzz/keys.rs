@@ -9,6 +9,8 @@ fn a_header_key_has_one_meaning_in_every_spelling() {
     every_input!("idempotency_key_header", |input: &[u8]| {
         let Ok(text) = std::str::from_utf8(input) else { return };
         let Ok(key) = text.parse::<IdempotencyKey>() else { return };
+        let is_quoted = text.trim_matches([' ', '\t']).starts_with('"');
+        assert!(is_quoted || !text.contains([',', '"']), "{text:?} is a list, or half quoted");
         let raw = key.as_str();
         assert!((1..=255).contains(&raw.len()), "{raw:?}");
         assert!(raw.bytes().all(|byte| byte.is_ascii_graphic()), "{raw:?}");
