@@ -36,23 +36,26 @@ fn check(seeds: impl Iterator<Item = u64>) -> Seen {
     all
 }
 
-fn share(of: u64) -> Seen {
+/// Every other seed; of so many that a plain run has, everything happens in some.
+fn check_share(of: u64) {
     let many = number("PAYONCE_SEEDS").map_or(SEEDS, |all| all.div_ceil(2));
     let first = number("PAYONCE_FIRST_SEED").unwrap_or(0);
     let began = Instant::now();
     let seen = check((first..first + 2 * many).filter(|seed| seed % 2 == of));
     println!("{many} seeds in {:?}: {seen:?}", began.elapsed());
-    seen
+    if many >= SEEDS {
+        seen.assert_all_happened();
+    }
 }
 
 #[test]
 fn every_even_seed_keeps_every_promise_and_none_for_want_of_trying() {
-    share(0).assert_all_happened();
+    check_share(0);
 }
 
 #[test]
 fn every_odd_seed_keeps_every_promise_and_none_for_want_of_trying() {
-    share(1).assert_all_happened();
+    check_share(1);
 }
 
 #[test]
