@@ -6,7 +6,7 @@ FEATURES := $(shell scripts/libpq-feature)
 PAYONCE = cargo run $(FEATURES) --bin payonce --
 
 .DEFAULT_GOAL := help
-.PHONY: help tools test-tools build run run-postgres test migrate migrate-down migration shell model bench bench-full chaos chaos-proof simulate demo lint hooks sbom docker-up docker-down
+.PHONY: help tools test-tools build run run-postgres test migrate migrate-down migration shell model bench bench-full seeds fuzz chaos chaos-proof simulate demo lint hooks sbom docker-up docker-down
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,12 @@ shell: ## the prompt of the database (DATABASE_URL, else SQLite)
 
 model: ## every order of events in the model of the protocol; SIZE=large tries more
 	cargo run --release --bin model -- --size $(or $(SIZE),ci)
+
+seeds: tools ## deterministic runs of the core from many seeds; SEEDS=100000, or RUN=seed=7 for one and its trace
+	scripts/seeds $(FEATURES) -- $(or $(RUN),$(SEEDS))
+
+fuzz: tools ## the fuzz targets for longer; SECONDS_EACH=60
+	scripts/fuzz $(FEATURES) -- $(SECONDS_EACH)
 
 bench: tools ## measure the release build on private servers; ARGS="--only fresh,replay --quick" for a short look
 	scripts/bench $(ARGS)

@@ -22,6 +22,8 @@ pub mod payment;
 pub mod ports;
 pub mod retry;
 pub mod sabotage;
+#[cfg(test)]
+mod simulation;
 pub mod text;
 pub mod transaction;
 pub mod use_cases;

@@ -23,6 +23,10 @@ pub enum Rule {
 /// Whether a rule is broken in this process.
 #[inline]
 pub fn is_broken(rule: Rule) -> bool {
+    #[cfg(test)]
+    if BROKEN_HERE.get() == Some(rule) {
+        return true;
+    }
     #[cfg(feature = "sabotage")]
     return BROKEN.get() == Some(&rule);
     #[cfg(not(feature = "sabotage"))]
@@ -49,4 +53,22 @@ pub fn break_rule(name: &str) -> bool {
         _ => return false,
     };
     BROKEN.set(rule).is_ok()
+}
+
+#[cfg(test)]
+thread_local! {
+    static BROKEN_HERE: std::cell::Cell<Option<Rule>> = const { std::cell::Cell::new(None) };
+}
+
+/// Breaks a rule for the test that runs in this thread, until what this returns is dropped.
+#[cfg(test)]
+pub(crate) fn break_in_this_thread(rule: Rule) -> impl Drop {
+    struct Mended;
+    impl Drop for Mended {
+        fn drop(&mut self) {
+            BROKEN_HERE.set(None);
+        }
+    }
+    BROKEN_HERE.set(Some(rule));
+    Mended
 }

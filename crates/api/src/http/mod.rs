@@ -12,6 +12,8 @@ mod deadline;
 mod docs;
 mod fake_gateway;
 mod fields;
+#[cfg(test)]
+mod fuzz;
 mod gate;
 mod health;
 mod idempotency_keys;

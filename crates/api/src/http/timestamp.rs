@@ -9,7 +9,8 @@ pub fn rfc3339(at: OffsetDateTime) -> String {
     at.to_offset(time::UtcOffset::UTC).format(&Rfc3339).unwrap_or_default()
 }
 
-/// Reads a time with any offset that is still before the year 10000 in UTC.
+/// Reads a time with any offset that is in the years 0 to 9999 in UTC, too.
 pub fn parse(text: &str) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(time::UtcOffset::UTC)
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    at.checked_to_offset(time::UtcOffset::UTC).filter(|at| at.year() >= 0)
 }

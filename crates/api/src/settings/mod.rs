@@ -3,6 +3,8 @@
 mod auth;
 mod database;
 mod fake_gateway;
+#[cfg(test)]
+mod fuzz;
 mod gateway;
 mod http_gateway;
 mod idempotency;

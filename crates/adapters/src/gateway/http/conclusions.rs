@@ -153,7 +153,9 @@ impl Answer {
         if !self.is_json {
             return None;
         }
-        serde_json::from_slice(&self.body).ok()
+        // The library reads members that it passes over without asking for UTF-8, which JSON is.
+        let body = std::str::from_utf8(&self.body).ok()?;
+        serde_json::from_str(body).ok()
     }
 
     fn unreadable(&self) -> String {

@@ -7,6 +7,8 @@
 
 mod conclusions;
 mod exchange;
+#[cfg(test)]
+mod fuzz;
 mod trace;
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The format with a key and an opaque payload in its body. It moves no money: it shows that the
 //! engine serves any operation.
 
-mod body;
+pub(super) mod body;
 mod document;
 mod post;
 

@@ -1,7 +1,7 @@
 //! The format whose key is the order itself.
 
 mod answer;
-mod body;
+pub(super) mod body;
 mod document;
 mod get;
 mod start;

@@ -2,7 +2,7 @@
 //! succeeds.
 
 mod answer;
-mod body;
+pub(super) mod body;
 mod document;
 mod post;
 

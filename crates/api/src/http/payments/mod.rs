@@ -2,7 +2,7 @@
 
 mod answer;
 mod create;
-mod create_body;
+pub(super) mod create_body;
 mod create_document;
 mod events;
 mod get;

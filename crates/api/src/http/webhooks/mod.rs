@@ -2,8 +2,8 @@
 
 mod document;
 mod receive;
-mod signatures;
-mod transaction_body;
+pub(super) mod signatures;
+pub(super) mod transaction_body;
 
 use payonce_domain::account::AccountId;
 
