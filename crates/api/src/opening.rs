@@ -65,6 +65,9 @@ async fn prepare(settings: &Settings, store: &Store) -> Result<(), NotOpen> {
     let secret = settings.gateway.key_secret.expose_secret().as_bytes();
     let check_value = GatewayKeySecret::new(secret).check_value();
     if store.pins.pin("gateway.key_secret", &check_value).await.map_err(unready)? {
+        for weakness in store.upkeep.weaknesses().await.map_err(unready)? {
+            tracing::warn!("the database server has {weakness}");
+        }
         return Ok(());
     }
     let problem = "gateway.key_secret is not the one that this database was first used with; \
@@ -87,15 +90,18 @@ async fn refuse_pooler(store: &Store) -> Result<(), NotOpen> {
     }
 }
 
-/// In production, what is committed must stay.
+/// What is committed must stay; in production nothing else is served.
 async fn refuse_risks(settings: &Settings, store: &Store) -> Result<(), NotOpen> {
-    if settings.profile != Profile::Production {
-        return Ok(());
-    }
     let risks = store.durability.risks().await.map_err(|error| NotOpen::Yet {
         reason: "the database cannot be reached",
         cause: format!("{error:?}"),
     })?;
+    if settings.profile != Profile::Production {
+        for risk in risks {
+            tracing::warn!("the database server has {risk}: commits may be lost");
+        }
+        return Ok(());
+    }
     let problem = |risk: String| {
         format!(
             "database.url: the server has {risk}, so that commits may be lost: refused with \

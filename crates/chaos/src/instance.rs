@@ -1,6 +1,7 @@
 //! One instance of the service: a process of the release binary at an address that stays, however
 //! often it ends; knows not what is asked of it.
 
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -127,6 +128,20 @@ impl Instance {
         self.process().as_mut().and_then(|process| process.try_wait().ok().flatten())
     }
 
+    /// What it holds of the machine; nothing when it is not there.
+    pub fn holdings(&self) -> Result<Holdings, Failure> {
+        let Some(process) = self.process().as_ref().map(Child::id) else {
+            return Ok(Holdings::default());
+        };
+        let links = std::fs::read_dir(format!("/proc/{process}/fd"))?;
+        let targets = links.filter_map(|link| std::fs::read_link(link.ok()?.path()).ok());
+        let is_socket = |target: &PathBuf| target.to_string_lossy().starts_with("socket:");
+        Ok(Holdings {
+            threads: std::fs::read_dir(format!("/proc/{process}/task"))?.count(),
+            sockets: targets.filter(is_socket).count(),
+        })
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) -> Result<(), Failure> {
         let process = self.process();
@@ -153,6 +168,35 @@ impl Instance {
         }
         self.kill();
         Ok(None)
+    }
+}
+
+/// What a process holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Holdings {
+    threads: usize,
+    sockets: usize,
+}
+
+impl Holdings {
+    /// Both together.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            threads: self.threads.saturating_add(other.threads),
+            sockets: self.sockets.saturating_add(other.sockets),
+        }
+    }
+
+    /// Whether it is more than what pools that fill and clients that come may add.
+    pub fn exceed(&self, before: &Self) -> bool {
+        let more = |now: usize, then: usize| now > then.saturating_mul(3).div_ceil(2);
+        more(self.threads, before.threads) || more(self.sockets, before.sockets)
+    }
+}
+
+impl fmt::Display for Holdings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} and {}", self.threads, self.sockets)
     }
 }
 

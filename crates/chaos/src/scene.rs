@@ -24,6 +24,9 @@ pub const FOLDER: &str = "{folder}";
 /// How long an owner may work without a sign of life: short, so that pauses are too.
 pub const LEASE: Duration = Duration::from_millis(900);
 
+/// How long a request may take: `server.request_timeout` below.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What every instance is told; the times are in proportion to the lease.
 const SETTINGS: [(&str, &str); 21] = [
     ("PAYONCE__SERVER__WORKERS", "2"),

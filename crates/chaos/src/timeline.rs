@@ -28,6 +28,7 @@ pub type Second = BTreeMap<&'static str, u64>;
 pub struct Timeline {
     began: Instant,
     noted: Mutex<Noted>,
+    slowest: Mutex<Duration>,
 }
 
 /// A copy of it.
@@ -44,7 +45,7 @@ pub struct Noted {
 impl Timeline {
     /// Begins now.
     pub fn new() -> Self {
-        Self { began: Instant::now(), noted: Mutex::default() }
+        Self { began: Instant::now(), noted: Mutex::default(), slowest: Mutex::default() }
     }
 
     fn noted(&self) -> MutexGuard<'_, Noted> {
@@ -79,6 +80,17 @@ impl Timeline {
         let mut noted = self.noted();
         let seen = noted.seen.entry(second).or_default().entry(kind).or_default();
         *seen = seen.saturating_add(1);
+    }
+
+    /// A client waited so long for an answer, or for none.
+    pub fn waited(&self, time: Duration) {
+        let mut slowest = self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
+        *slowest = time.max(*slowest);
+    }
+
+    /// The longest that a client waited.
+    pub fn slowest(&self) -> Duration {
+        *self.slowest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A client saw what only a fault excuses.

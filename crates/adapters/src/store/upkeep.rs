@@ -1,9 +1,10 @@
 //! What a start, an operator and an end do with a store, beside its ports.
 
 use async_trait::async_trait;
-use payonce_domain::ports::BoxedError;
+use payonce_domain::ports::{BoxedError, RepositoryError};
 
 use super::connections::Connections;
+use super::durability::DurabilityStatements;
 use super::sql_store::SqlStore;
 use crate::migrations::MigrationState;
 
@@ -22,6 +23,9 @@ pub trait Upkeep: Send + Sync {
     /// Whether something between here and the server breaks what the store is set up to rely on:
     /// a transaction pooler that it was not told of.
     async fn meets_a_pooler(&self) -> Result<bool, BoxedError>;
+
+    /// What of the server's settings makes trouble last longer than it must, with advice.
+    async fn weaknesses(&self) -> Result<Vec<String>, RepositoryError>;
 
     /// Closes the connections; what is under way ends first.
     fn close(&self);
@@ -43,6 +47,13 @@ impl<C: Connections> Upkeep for SqlStore<C> {
 
     async fn meets_a_pooler(&self) -> Result<bool, BoxedError> {
         self.connections.meet_a_pooler().await
+    }
+
+    async fn weaknesses(&self) -> Result<Vec<String>, RepositoryError> {
+        let connections = self.connections.pool_use().iter().map(|pool| pool.limit).sum();
+        self.connections
+            .read(move |conn: &mut C::Connection| Ok(conn.weaknesses(connections)?))
+            .await
     }
 
     fn close(&self) {

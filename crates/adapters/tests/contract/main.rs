@@ -23,6 +23,7 @@ mod open;
 mod pooler;
 mod queries;
 mod recovery;
+mod server_settings;
 mod settle;
 mod sweep;
 mod takeover;

@@ -85,7 +85,9 @@ pub fn ask(
     let format = payment.format;
     let timeline = Arc::clone(&shared.timeline);
     async move {
+        let asked = Instant::now();
         let seen = wire::send(request, format, ANSWER).await;
+        timeline.waited(asked.elapsed());
         timeline.saw(seen.kind());
         if let Some(failure) = seen.failure() {
             timeline.failed(failure);

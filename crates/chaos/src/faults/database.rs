@@ -12,26 +12,26 @@ use rustix::process::Signal;
 use tokio::time::sleep;
 
 use super::Victim;
+use super::absence::stay_away;
 use crate::Failure;
 use crate::servers::postgres::{Postgres, send};
 
 /// The service's own sessions.
 const SESSIONS: &str = "FROM pg_stat_activity WHERE application_name = 'payonce'";
-/// No refusal may take longer.
-const SLOWEST_REFUSAL: Duration = Duration::from_millis(2_500);
 
 fn server<'a>(victim: &Victim<'a>) -> Result<&'a Postgres, Failure> {
     victim.scene.postgres.as_ref().ok_or_else(|| "this mode needs PostgreSQL".into())
 }
 
-/// Kills the server, stops it at once, and kills single sessions, which ends all of them; once it
-/// stays away for longer, and the refusals are timed.
+/// Kills the server, stops it at once, and kills single sessions, which ends all of them; then it
+/// stays away, for a minute in a run of the default size.
 pub async fn crash(victim: &Victim<'_>, random: &mut StdRng) -> Result<(), Failure> {
     for round in 0..victim.size.faults {
         crash_once(victim, round).await?;
         sleep(Duration::from_millis(random.random_range(800..2_500))).await;
     }
-    stay_away(victim, Duration::from_secs(10)).await
+    let seconds = victim.size.faults.saturating_mul(4);
+    stay_away(victim, server(victim)?, Duration::from_secs(seconds)).await
 }
 
 /// One crash of one kind, and the way back.
@@ -59,63 +59,6 @@ pub async fn crash_once(victim: &Victim<'_>, round: u64) -> Result<(), Failure> 
     };
     timeline.fault(what, "PostgreSQL", from);
     Ok(())
-}
-
-/// How long refusals take while the server is away, and the way back to full speed.
-async fn stay_away(victim: &Victim<'_>, time: Duration) -> Result<(), Failure> {
-    let (postgres, timeline) = (server(victim)?, &victim.scene.timeline);
-    let from = timeline.now();
-    postgres.end(Signal::INT).await?;
-    let began = Instant::now();
-    let (mut slowest, mut statuses) = (Duration::ZERO, std::collections::BTreeMap::new());
-    let mut probes = 0_u64;
-    while began.elapsed() < time {
-        for instance in &victim.scene.instances {
-            probes = probes.saturating_add(1);
-            let asked = Instant::now();
-            let sent = victim
-                .shared
-                .client
-                .post(format!("{}/v1/payments", instance.base))
-                .header(
-                    "Idempotency-Key",
-                    format!("{}-away-{probes}", victim.shared.terms.key_prefix),
-                )
-                .header("Content-Type", "application/json")
-                .body(r#"{"amount":1}"#)
-                .timeout(Duration::from_secs(8))
-                .send()
-                .await;
-            let status = sent.map_or(0, |answer| {
-                let again = answer.headers().contains_key("retry-after");
-                if again { answer.status().as_u16() } else { 1 }
-            });
-            *statuses.entry(status).or_insert(0_u64) += 1;
-            slowest = slowest.max(asked.elapsed());
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
-    postgres.launch().await?;
-    let back = Instant::now();
-    let before = finals(victim);
-    while finals(victim) == before && back.elapsed() < Duration::from_secs(20) {
-        sleep(Duration::from_millis(20)).await;
-    }
-    let first = back.elapsed().as_millis();
-    timeline.fault("stop PostgreSQL for long", "PostgreSQL", from);
-    victim.told.note(format!(
-        "PostgreSQL away for {time:?}: answers by status {statuses:?} (0: none, 1: without \
-         Retry-After), the slowest after {} ms; the first payment {first} ms after its return",
-        slowest.as_millis()
-    ));
-    if slowest > SLOWEST_REFUSAL || statuses.keys().any(|&status| status != 503) {
-        victim.told.complain("not every request was refused at once while PostgreSQL was away");
-    }
-    Ok(())
-}
-
-fn finals(victim: &Victim<'_>) -> u64 {
-    victim.shared.finals.load(std::sync::atomic::Ordering::Relaxed)
 }
 
 /// Ends sessions and statements, one every few milliseconds.

@@ -12,6 +12,7 @@ use super::Victim;
 use super::processes::back;
 use crate::Failure;
 use crate::instance::Instance;
+use crate::referee::Behaviour;
 
 /// How long traffic may take to lead a process to a point.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -44,6 +45,8 @@ pub const POINTS: [&str; 22] = [
 
 /// Lets each point end a process so often.
 pub async fn reach_all(victim: &Victim<'_>, random: &mut StdRng) -> Result<(), Failure> {
+    // On a usual day hardly any payment is voided, handed over or sent again.
+    victim.scene.referee.behave(Behaviour::nasty());
     let rounds = (0..victim.size.faults).flat_map(|_| POINTS);
     let points: Mutex<VecDeque<_>> = Mutex::new(rounds.collect());
     let working = victim.scene.instances.iter().map(|instance| {
@@ -54,6 +57,7 @@ pub async fn reach_all(victim: &Victim<'_>, random: &mut StdRng) -> Result<(), F
     for done in futures_util::future::join_all(working).await {
         done?;
     }
+    victim.scene.referee.behave(Behaviour::usual());
     let counts = POINTS.map(|point| (point, victim.scene.timeline.count(point)));
     let counts = counts.iter().map(|(point, times)| format!("{point} {times}"));
     victim.told.note(format!("ended at: {}", counts.collect::<Vec<_>>().join(", ")));
@@ -90,7 +94,12 @@ async fn reach(
                 victim.scene.timeline.fault(point, &instance.name, from);
             }
             Some(status) => victim.told.complain(format!("at {point}: {status}")),
-            None => victim.told.note(format!("{point} was not reached in time once")),
+            None => {
+                victim.told.note(format!("{point} was not reached in time once"));
+                let from = victim.scene.timeline.now();
+                instance.kill();
+                victim.scene.timeline.fault("kill", &instance.name, from);
+            }
         }
     }
     instance.kill();

@@ -11,7 +11,11 @@ use tokio::time::sleep;
 use super::Victim;
 use crate::Failure;
 use crate::referee::Behaviour;
+use crate::scene::REQUEST_TIMEOUT;
 use crate::servers::proxy::Line;
+
+/// On a busy machine an answer that is due may come so much later.
+const MARGIN: Duration = Duration::from_millis(500);
 
 /// Redis is killed, stands still, is flushed, and filled with garbage.
 pub async fn redis(victim: &Victim<'_>, random: &mut StdRng) -> Result<(), Failure> {
@@ -75,6 +79,11 @@ pub async fn cut(victim: &Victim<'_>, random: &mut StdRng) -> Result<(), Failure
     for round in 0..victim.size.faults {
         cut_once(victim, round, random).await?;
         sleep(Duration::from_millis(random.random_range(300..1_500))).await;
+    }
+    let slowest = victim.scene.timeline.slowest();
+    victim.told.note(format!("the slowest answer took {} ms", slowest.as_millis()));
+    if slowest > REQUEST_TIMEOUT + MARGIN {
+        victim.told.complain("a request took longer than server.request_timeout");
     }
     let timeouts = victim.scene.timeline.noted_so_far().failures;
     let timeouts = timeouts.iter().filter(|(_, what)| what.contains("timeout")).count();

@@ -1,6 +1,7 @@
 //! What is done to the service: one function for each mode. Each notes in the timeline what it
 //! does and when, waits until it has been done often enough, and leaves everything running.
 
+mod absence;
 mod clock;
 mod crowds;
 mod database;

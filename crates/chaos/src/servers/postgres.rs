@@ -110,6 +110,10 @@ impl Postgres {
         let Some(mut process) = process else {
             return Ok(());
         };
+        if process.try_wait()?.is_some() {
+            // It has ended by itself; its number may be somebody else's by now.
+            return Ok(());
+        }
         send(process.id(), signal)?;
         let deadline = Instant::now() + PATIENCE;
         while process.try_wait()?.is_none() {
