@@ -57,6 +57,12 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Whether it speaks of payments and their answers: what a broken protocol breaks, and trouble
+    /// alone does not.
+    pub fn is_a_promise(self) -> bool {
+        !matches!(self, Self::UnexcusedFailures | Self::SecretsInLogs | Self::StrangeAnswers)
+    }
+
     /// Every rule.
     pub const ALL: [Self; 11] = [
         Self::DoubleCharges,

@@ -50,7 +50,7 @@ pub struct PayTerms {
 /// When a payment whose outcome is unknown is looked at again, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct RecoveryTerms {
-    /// The first pause; it doubles with each further owner.
+    /// The first pause, and the shortest; later ones are as long as the payment is old.
     pub first_delay: Duration,
     /// The longest pause.
     pub longest_delay: Duration,
@@ -59,10 +59,11 @@ pub struct RecoveryTerms {
 }
 
 impl RecoveryTerms {
-    /// The pause after the owner of this number.
-    fn delay_after(&self, fence: Fence) -> Duration {
-        let doublings = u32::try_from(fence.0.saturating_sub(1)).unwrap_or(u32::MAX).min(31);
-        self.first_delay.saturating_mul(1_u32 << doublings).min(self.longest_delay)
+    /// The pause for a payment of this age. Looks alone make it double each time; owners are not
+    /// counted, because a client that retries often makes many of them.
+    fn delay_at(&self, age: time::Duration) -> Duration {
+        let age = Duration::try_from(age).unwrap_or_default();
+        age.max(self.first_delay).min(self.longest_delay)
     }
 }
 
@@ -384,13 +385,13 @@ impl Round<'_> {
             HandOverTo::Review
         } else if self.may_stay_open() {
             self.timeline.add(EventKind::LeftOpen, None, None);
-            let pause = self.pay.terms.recovery.delay_after(self.fence);
+            let pause = self.pay.terms.recovery.delay_at(self.age());
             let left = self.open_end() - self.store_now();
             let due_in = pause.min(left.try_into().unwrap_or_default());
             HandOverTo::Client { due_in, open_for: self.pay.terms.open_for }
         } else {
             self.timeline.add(EventKind::HandedOver, None, None);
-            HandOverTo::Recovery(self.pay.terms.recovery.delay_after(self.fence))
+            HandOverTo::Recovery(self.pay.terms.recovery.delay_at(self.age()))
         };
         let hand_over = HandOver {
             record: self.payment.record.clone(),
@@ -416,7 +417,11 @@ impl Round<'_> {
     }
 
     fn is_due_for_review(&self) -> bool {
-        self.store_now() - self.payment.created_at >= self.pay.terms.recovery.review_after
+        self.age() >= self.pay.terms.recovery.review_after
+    }
+
+    fn age(&self) -> time::Duration {
+        self.store_now() - self.payment.created_at
     }
 
     /// Waits between two sends; false when the deadline would pass meanwhile.

@@ -231,6 +231,26 @@ async fn a_void_without_an_answer_leaves_the_payment_to_recovery() {
     assert_eq!(ended.told.hand_overs[0].to, HandOverTo::Recovery(TERMS.recovery.first_delay));
 }
 
+#[test]
+fn the_pause_before_the_next_look_is_the_payments_age_within_its_bounds() {
+    let RecoveryTerms { first_delay, longest_delay, .. } = TERMS.recovery;
+    let at = |age| TERMS.recovery.delay_at(age);
+    assert_eq!(at(time::Duration::ZERO), first_delay);
+    assert_eq!(at(time::Duration::seconds(-3600)), first_delay, "the store's clock was set back");
+    assert_eq!(at(time::Duration::seconds(20)), Duration::from_secs(20));
+    assert_eq!(at(time::Duration::days(1)), longest_delay);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_after_many_hands_a_young_payment_over_for_a_short_pause() {
+    let mut owned = fixtures::owned(OwnedBy::Opening);
+    owned.fence = Fence(60);
+    let story = every_attempt_fails(unknown).look_up(not_found()).renew().void(no_void());
+    let story = story.renew().void(no_void()).renew().void(no_void()).hand_over();
+    let ended = story.never_settles().never_voids().of(owned).await;
+    assert_eq!(ended.told.hand_overs[0].to, HandOverTo::Recovery(TERMS.recovery.first_delay));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_wait_that_the_gateway_asks_for_is_honoured() {
     let asked = Duration::from_secs(4);
