@@ -35,8 +35,8 @@ pub async fn prove(options: &Options, seed: u64, binaries: &Binaries) -> Result<
         let bar = progress(&order.name);
         let report = mode::run(&order, &bar).await?;
         bar.finish_and_clear();
-        let broken = &report.findings.broken;
-        let is_found = broken.iter().any(|(rule, &times)| times > 0 && rule.is_a_promise());
+        let mut findings = report.findings.broken.iter();
+        let is_found = findings.any(|(rule, &times)| times > 0 && rule.is_a_promise());
         println!("{} {}", if is_found { "found" } else { "MISSED" }, report.line());
         if !is_found {
             missed.push(broken.name());
