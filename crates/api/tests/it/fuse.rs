@@ -1,4 +1,4 @@
-//! A line to PostgreSQL that breaks at a commit, once.
+//! A line to PostgreSQL that breaks where a transaction commits, once.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,8 +21,8 @@ pub struct Fuse {
     _accepting: JoinSet<()>,
 }
 
-/// How many commits are let through before one is lost.
-type Armed = Arc<Mutex<Option<(u32, Loss)>>>;
+/// What the message holds that is to be lost.
+type Armed = Arc<Mutex<Option<(String, Loss)>>>;
 
 impl Fuse {
     /// Lets everything through that comes to the listener.
@@ -43,9 +43,11 @@ impl Fuse {
         Self { armed, _accepting: accepting }
     }
 
-    /// Breaks at the commit of that number from now, counted from 1.
-    pub fn blow_at(&self, number: u32, loss: Loss) {
-        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = Some((number, loss));
+    /// Breaks at the next message of a client that holds these bytes, and by which a transaction
+    /// commits.
+    pub fn blow_at(&self, bytes: &str, loss: Loss) {
+        let armed = Some((bytes.to_owned(), loss));
+        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = armed;
     }
 
     /// Whether it broke.
@@ -86,19 +88,10 @@ async fn let_through(
     }
 }
 
-/// What these bytes of a client lose, if they are a commit and its turn has come.
+/// What these bytes of a client lose, if they are what it waits for.
 fn loss_at(asked: &[u8], armed: &Armed) -> Option<Loss> {
-    let is_commit = asked.windows(7).any(|window| window == b"COMMIT\0");
     let mut armed = armed.lock().unwrap_or_else(PoisonError::into_inner);
-    match *armed {
-        Some((1, loss)) if is_commit => {
-            *armed = None;
-            Some(loss)
-        }
-        Some((number, loss)) if is_commit => {
-            *armed = Some((number - 1, loss));
-            None
-        }
-        _ => None,
-    }
+    let (bytes, _) = armed.as_ref()?;
+    let is_it = asked.windows(bytes.len()).any(|window| window == bytes.as_bytes());
+    is_it.then(|| armed.take().map(|(_, loss)| loss)).flatten()
 }

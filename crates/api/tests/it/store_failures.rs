@@ -56,13 +56,13 @@ pub async fn a_failure_while_settling_leaves_the_payment_to_recovery(database: A
     assert_eq!(app.charges(), 1);
 }
 
-/// A payment commits twice, when it opens and when it settles. The answer to a commit is lost, or
-/// the commit itself: whoever sent it cannot tell which.
+/// A payment commits twice: when it opens, by the one statement that holds its key, and when it
+/// settles, by a commit. The answer is lost, or what commits: whoever sent it cannot tell which.
 async fn a_commit_in_doubt_is_looked_up(database: Arc<Database>) {
-    for (number, loss) in
-        [(1, Loss::Commit), (1, Loss::Answer), (2, Loss::Commit), (2, Loss::Answer)]
+    for (settles, loss) in
+        [(false, Loss::Commit), (false, Loss::Answer), (true, Loss::Commit), (true, Loss::Answer)]
     {
-        let key = format!("{number}-{loss:?}");
+        let key = format!("settles-{settles}-{loss:?}");
         let mut url = Url::parse(database.url()).expect("a URL");
         let server = format!("127.0.0.1:{}", url.port().expect("a port"));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
@@ -72,7 +72,7 @@ async fn a_commit_in_doubt_is_looked_up(database: Arc<Database>) {
         let app = TestApp::start(&database, url.as_str(), &[]);
         app.ready().await;
         let before = app.payments().await.len();
-        fuse.blow_at(number, loss);
+        fuse.blow_at(if settles { "COMMIT\0" } else { &key }, loss);
         let paid = app.pay(&key, BODY).await;
         paid.is_first();
         assert!(fuse.is_blown(), "{key}");
