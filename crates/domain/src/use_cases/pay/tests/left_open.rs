@@ -69,8 +69,7 @@ async fn a_pay_payment_is_left_open_however_its_attempts_failed() {
             };
             let story = story.look_up(not_found()).hand_over().never_voids().never_settles();
             let ended = story.of(owned(by, Operation::Pay)).await;
-            let pause = if by == OwnedBy::Opening { 5 } else { 10 };
-            let (due_in, open_for) = (SECOND * pause, TERMS.open_for);
+            let (due_in, open_for) = (TERMS.recovery.first_delay, TERMS.open_for);
             assert_eq!(is_left_open(&ended), HandOverTo::Client { due_in, open_for });
             let Paid::LeftOpen(payment) = &ended.paid else { panic!("{:?}", ended.paid) };
             assert_eq!(
@@ -121,11 +120,13 @@ async fn a_canonical_payment_is_never_left_open() {
 #[tokio::test(start_paused = true)]
 async fn recovery_only_looks_at_what_is_left_open_and_leaves_it_open_again() {
     for operation in [Operation::Pay, Operation::StartPayment] {
-        // At the latest it looks again when the time is over.
+        // As long as it is old, and at the latest when the time is over.
         for (left, due_in) in [(60 * SECOND, 10 * SECOND), (3 * SECOND, 3 * SECOND)] {
             let story = Story::new().look_up(not_found()).hand_over();
             let story = story.never_charges().never_voids().never_renews().never_settles();
-            let ended = story.of(left_open_for(operation, left)).await;
+            let mut old = left_open_for(operation, left);
+            old.payment.created_at = old.now - 10 * SECOND;
+            let ended = story.of(old).await;
             let open_for = TERMS.open_for;
             assert_eq!(is_left_open(&ended), HandOverTo::Client { due_in, open_for });
             assert_eq!(ended.told.kinds(), ["look_up", "left_open"]);
