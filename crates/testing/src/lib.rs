@@ -10,11 +10,12 @@
 
 pub mod metrics;
 mod redis;
+mod secrets;
 
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::pg::PgConnection;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, RunQueryDsl};
 use tempfile::TempDir;
@@ -22,6 +23,7 @@ use url::Url;
 use uuid::Uuid;
 
 pub use redis::{Contents, Garbage, RedisCorner, RedisServer};
+pub use secrets::{secret_in, shows_no_secret};
 
 /// Runs each promise against each store, as `postgres::promise` and `sqlite::promise`: `by` is
 /// what runs it, given how to make its database. With `and pooled`, also against PostgreSQL behind a
@@ -53,7 +55,7 @@ macro_rules! kept_by {
     };
 }
 
-/// A database that nobody else uses, gone when it is dropped.
+/// A database that nobody else uses, gone when it is dropped; a secret in it fails the test then.
 #[derive(Debug)]
 pub struct TestDatabase {
     url: String,
@@ -156,6 +158,33 @@ impl TestDatabase {
         number.expect("the query selects a number")
     }
 
+    /// A secret that is stored in it, in whatever table.
+    pub fn secret(&self) -> Option<String> {
+        match &self.kind {
+            Kind::Postgres { .. } | Kind::Pooled { .. } => {
+                let mut conn = PgConnection::establish(&self.url).expect("the server is there");
+                let tables = sql::<Text>(
+                    "SELECT quote_ident(tablename) FROM pg_tables \
+                     WHERE schemaname = current_schema()",
+                );
+                let tables: Vec<String> = tables.load(&mut conn).expect("tables are listed");
+                tables.iter().find_map(|table| {
+                    let rows = format!(
+                        "SELECT coalesce(string_agg(t::text, E'\n'), '') FROM {table} AS t"
+                    );
+                    let rows: String =
+                        sql::<Text>(&rows).get_result(&mut conn).expect("rows are read");
+                    secret_in(&rows).map(|secret| format!("{secret} in {table}"))
+                })
+            }
+            Kind::Sqlite { .. } => ["", "-wal"].iter().find_map(|end| {
+                let path = self.url.strip_prefix("sqlite://").unwrap_or(&self.url);
+                let bytes = std::fs::read(format!("{path}{end}")).unwrap_or_default();
+                secret_in(&String::from_utf8_lossy(&bytes)).map(str::to_owned)
+            }),
+        }
+    }
+
     fn file(&self) -> SqliteConnection {
         let path = self.url.strip_prefix("sqlite://").unwrap_or(&self.url);
         let mut conn = SqliteConnection::establish(path).expect("the file is there");
@@ -230,6 +259,7 @@ pub enum Held {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
+        let secret = if std::thread::panicking() { None } else { self.secret() };
         match &self.kind {
             Kind::Postgres { server, schema } => {
                 run(server, &format!("DROP SCHEMA {schema} CASCADE"));
@@ -240,6 +270,7 @@ impl Drop for TestDatabase {
             }
             Kind::Sqlite { .. } => {}
         }
+        assert_eq!(secret, None, "the database kept a secret");
     }
 }
 

@@ -12,7 +12,7 @@ use payonce_api::workers::Workers;
 use payonce_domain::gateway::GatewayKey;
 use payonce_domain::payment::{Payment, PaymentId};
 use payonce_domain::ports::{ChargeLedger, LedgerEntry, PaymentFilter};
-use payonce_testing::TestDatabase;
+use payonce_testing::{TestDatabase, shows_no_secret};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -303,7 +303,10 @@ pub async fn send(request: RequestBuilder) -> Answer {
     let response = request.send().await.expect("an answer comes");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let body = response.bytes().await.expect("it comes whole").to_vec();
-    Answer { status, headers, body }
+    let answer = Answer { status, headers, body };
+    let text = String::from_utf8_lossy(&answer.body);
+    shows_no_secret("an answer", &format!("{:?} {text}", answer.headers));
+    answer
 }
 
 /// Waits until it is so.

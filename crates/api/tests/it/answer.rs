@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use payonce_testing::shows_no_secret;
 use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -29,7 +30,13 @@ impl Answer {
         let response = request.send().await.expect("the service answers");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.bytes().await.expect("the whole body arrives").to_vec();
-        Self { status, headers, body }
+        Self { status, headers, body }.shows_no_secret()
+    }
+
+    /// Neither its headers nor its body do.
+    pub fn shows_no_secret(self) -> Self {
+        shows_no_secret("an answer", &format!("{self:?}"));
+        self
     }
 
     /// The one value of a header.

@@ -22,13 +22,14 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::answer::Answer;
+use crate::sealed_log;
 use crate::wire::Wire;
 
 /// The contract's own example of a body.
 pub const BODY: &str = r#"{"amount": 100.00}"#;
 
 /// Derives the gateway's keys in every test.
-pub const KEY_SECRET: &str = "a-secret-that-only-the-tests-know";
+pub const KEY_SECRET: &str = "canary-of-the-gateway-keys-in-tests";
 
 /// A gateway that answers at once; nobody is refused because the machine is busy.
 const DEFAULTS: [(&str, &str); 10] = [
@@ -61,6 +62,7 @@ where
     P: FnOnce(Arc<Database>) -> F,
     F: Future<Output = ()>,
 {
+    sealed_log::watch();
     let database = Arc::new(Database { itself: make(), services: Mutex::default() });
     let outcome = AssertUnwindSafe(promise(Arc::clone(&database))).catch_unwind().await;
     let services =
@@ -71,6 +73,7 @@ where
     if let Err(failure) = outcome {
         resume_unwind(failure);
     }
+    sealed_log::showed_no_secret();
 }
 
 /// A database and the services that were started on it.
@@ -83,6 +86,11 @@ impl Database {
     /// Where it is.
     pub fn url(&self) -> &str {
         self.itself.url()
+    }
+
+    /// The settings by which a service reaches it.
+    pub fn variables(&self) -> Vec<(&'static str, &str)> {
+        self.itself.variables()
     }
 
     /// Whether this is PostgreSQL.
@@ -154,14 +162,15 @@ pub struct TestApp {
 impl TestApp {
     /// Starts a service and waits until it is ready.
     pub async fn spawn(database: &Database, variables: &[(&str, &str)]) -> Self {
-        let app = Self::start(database, database.url(), variables);
+        let variables = [database.variables().as_slice(), variables].concat();
+        let app = Self::with(database, settings(&variables));
         app.ready().await;
         app
     }
 
     /// The same, whose requests act for that account.
     pub async fn spawn_for(account: &str, database: &Database) -> Self {
-        let settings = settings(database.url(), &[]);
+        let settings = settings(&database.variables());
         let mut service = Service::new(&settings).expect("the service is built");
         service.api.account = account.parse().expect("an account");
         let app = Self::serve(database, settings, service);
@@ -171,7 +180,10 @@ impl TestApp {
 
     /// Starts a service on a database of that address.
     pub fn start(database: &Database, url: &str, variables: &[(&str, &str)]) -> Self {
-        let settings = settings(url, variables);
+        Self::with(database, settings(&[&[("DATABASE_URL", url)], variables].concat()))
+    }
+
+    fn with(database: &Database, settings: Settings) -> Self {
         let service = Service::new(&settings).expect("the service is built");
         Self::serve(database, settings, service)
     }
@@ -327,9 +339,8 @@ impl TestApp {
 }
 
 /// The settings of a service under test.
-pub fn settings(url: &str, variables: &[(&str, &str)]) -> Settings {
-    let url = [("PAYONCE__DATABASE__URL", url)];
-    let all = DEFAULTS.iter().chain(&url).chain(variables);
+pub fn settings(variables: &[(&str, &str)]) -> Settings {
+    let all = DEFAULTS.iter().chain(variables);
     let all = all.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
     let settings = Layers::merge(&[], &all).and_then(|layers| layers.settings());
     settings.expect("the settings of a test are right")

@@ -4,6 +4,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use payonce_testing::shows_no_secret;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -45,7 +46,13 @@ pub async fn run(variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
     let output = timeout(Duration::from_secs(30), output).await.expect("the command ends");
     let output = output.expect("the binary runs");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    let (out, err) = (text(output.stdout), text(output.stderr));
+    shows_no_secret("what a command complains of", &err);
+    // A key is shown once, to whoever made it.
+    if !arguments.starts_with(&["keys", "create"]) {
+        shows_no_secret("what a command prints", &out);
+    }
+    Ended { code: output.status.code(), out, err }
 }
 
 /// A service in a process of its own.
@@ -58,9 +65,8 @@ pub struct Process {
 
 impl Process {
     pub async fn serve(database: &Database, variables: &[(&str, &str)]) -> Self {
-        let common = [("DATABASE_URL", database.url()), ("PORT", "0")];
-        let mut child =
-            payonce(&[&common, variables].concat(), &["serve"]).spawn().expect("the binary runs");
+        let variables = [database.variables().as_slice(), &[("PORT", "0")], variables].concat();
+        let mut child = payonce(&variables, &["serve"]).spawn().expect("the binary runs");
         let log = BufReader::new(child.stderr.take().expect("it is piped")).lines();
         let mut process = Self { child, log, url: String::new(), lines: Vec::new() };
         let serving = process.logs("serving").await;
@@ -75,12 +81,17 @@ impl Process {
             let line = timeout(Duration::from_secs(30), self.log.next_line()).await;
             let line = line.expect("it logs").expect("UTF-8");
             let line = line.unwrap_or_else(|| panic!("it ended: {:?}", self.lines));
-            self.lines.push(line.clone());
+            self.note(line.clone());
             let line: Value = serde_json::from_str(&line).expect("a line of JSON");
             if line["message"] == message {
                 return line;
             }
         }
+    }
+
+    fn note(&mut self, line: String) {
+        shows_no_secret("the log", &line);
+        self.lines.push(line);
     }
 
     pub fn pay(&self, key: &str, body: &'static str) -> reqwest::RequestBuilder {
@@ -103,7 +114,7 @@ impl Process {
     /// Waits for its end, and reads the log to the last line.
     pub async fn ends(&mut self) -> ExitStatus {
         while let Ok(Some(line)) = self.log.next_line().await {
-            self.lines.push(line);
+            self.note(line);
         }
         timeout(Duration::from_secs(30), self.child.wait())
             .await

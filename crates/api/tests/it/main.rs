@@ -45,6 +45,7 @@ mod redis_faults;
 mod replay_cache;
 mod restart;
 mod sealed;
+mod sealed_log;
 mod signed_webhooks;
 mod store_failures;
 mod tls;
@@ -52,7 +53,7 @@ mod webhooks;
 mod wire;
 
 payonce_testing::promises! {
-    by crate::app::keep;
+    by crate::app::keep, and pooled;
     payments {
         the_documented_example_is_answered_word_for_word,
         a_sane_request_id_is_echoed_and_any_other_is_replaced,

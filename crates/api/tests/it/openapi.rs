@@ -21,7 +21,8 @@ type Route = (String, String);
 async fn registered(plays_gateway: bool) -> BTreeSet<Route> {
     let enabled = [("PAYONCE__FAKE_GATEWAY__ENABLED", plays_gateway.to_string())];
     let enabled = enabled.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let service = Service::new(&settings("sqlite://unused.db", &enabled)).expect("it is built");
+    let variables = [&[("DATABASE_URL", "sqlite://unused.db")], enabled.as_slice()].concat();
+    let service = Service::new(&settings(&variables)).expect("it is built");
     let tell = |tree: web::Data<IntrospectionTree>| async move {
         HttpResponse::Ok().body(tree.report_as_json())
     };

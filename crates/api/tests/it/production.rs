@@ -11,12 +11,12 @@ const CHECK: [&str; 4] = ["--config", FILE, "config", "check"];
 /// All that the file leaves to the environment.
 const COMPLETE: [(&str, &str); 7] = [
     ("DATABASE_URL", "postgres://u:hush@db.example/d?sslmode=verify-full"),
-    ("PAYONCE__GATEWAY__KEY_SECRET", "hush-hush-hush-hush-hush-hush-hush"),
+    ("PAYONCE__GATEWAY__KEY_SECRET", "canary-of-production-gateway-keys"),
     ("PAYONCE__GATEWAY__MODE", "live"),
     ("PAYONCE__GATEWAY__HTTP__BASE_URL", "https://pay.example/v1"),
-    ("PAYONCE__GATEWAY__HTTP__TOKEN", "hush-hush"),
+    ("PAYONCE__GATEWAY__HTTP__TOKEN", "canary-of-the-gateway-token"),
     ("PAYONCE__WEBHOOKS__SECRETS", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"),
-    ("PAYONCE__AUTH__METRICS_TOKEN", "hush-hush-hush-hush"),
+    ("PAYONCE__AUTH__METRICS_TOKEN", "canary-of-the-metrics-token"),
 ];
 
 const SAMPLE: (&str, &str) =
@@ -96,7 +96,10 @@ async fn what_is_not_fit_for_production_is_refused() {
 /// A server whose commits may be lost is told apart by its own word.
 pub async fn a_database_that_may_lose_commits_is_refused(database: Arc<Database>) {
     let url = match database.is_postgres() {
-        true => format!("{}%20-csynchronous_commit%3Doff", database.url()),
+        true => {
+            let and = if database.url().contains("?options=") { "%20" } else { "?options=" };
+            format!("{}{and}-csynchronous_commit%3Doff", database.url())
+        }
         false => database.url().to_owned(),
     };
     let migrated = run(&[("DATABASE_URL", url.as_str())], &["migrate", "up"]).await;

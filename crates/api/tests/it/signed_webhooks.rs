@@ -53,8 +53,8 @@ async fn secured(database: &Database) -> TestApp {
 
 pub async fn a_signed_webhook_is_accepted_under_each_active_secret(database: Arc<Database>) {
     let app = secured(&database).await;
-    for secret in [OLD, NEW] {
-        let body = BODY.replace("txn_abc123", secret);
+    for (secret, transaction) in [(OLD, "by_the_old"), (NEW, "by_the_new")] {
+        let body = BODY.replace("txn_abc123", transaction);
         Answer::to(signed(&app, secret, &body)).await.is(202);
     }
     let at = now();

@@ -63,7 +63,7 @@ impl Wire {
         }
         let rest = self.read.split_off(body_end);
         let body = std::mem::replace(&mut self.read, rest).split_off(head_end + 4);
-        Some(Answer { status, headers, body })
+        Some(Answer { status, headers, body }.shows_no_secret())
     }
 
     /// The next answer.
