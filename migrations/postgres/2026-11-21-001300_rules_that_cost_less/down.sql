@@ -1,0 +1,40 @@
+DO $$
+DECLARE new record;
+BEGIN
+    FOR new IN
+        SELECT conrelid::regclass AS of_table, conname AS name FROM pg_constraint
+        WHERE contype = 'c' AND array_length(conkey, 1) > 1
+            AND conrelid IN ('idempotency_records'::regclass, 'payments'::regclass)
+    LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', new.of_table, new.name);
+    END LOOP;
+END $$;
+
+ALTER TABLE idempotency_records
+    DROP CONSTRAINT idempotency_records_pkey,
+    ADD PRIMARY KEY (account_id, key_space, key),
+    ADD CHECK (opening_fence BETWEEN 1 AND fence),
+    ADD CHECK ((state IN ('running', 'open', 'queued', 'unknown')) = (due_at IS NOT NULL)),
+    ADD CHECK ((state IN ('settled', 'purged')) = (expires_at IS NOT NULL)),
+    ADD CHECK ((state IN ('settled', 'purged')) = (settled_at IS NOT NULL)),
+    ADD CHECK ((state = 'settled') = (answer_status IS NOT NULL)),
+    ADD CHECK ((state = 'settled') = (answer_content_type IS NOT NULL)),
+    ADD CHECK ((state = 'settled') = (answer_body IS NOT NULL)),
+    ADD CHECK (answer_location IS NULL OR state = 'settled'),
+    ADD CHECK (state <> 'open' OR open_until IS NOT NULL);
+
+ALTER TABLE payments
+    DROP CONSTRAINT payments_pkey,
+    ADD PRIMARY KEY (account_id, id),
+    DROP CONSTRAINT payments_one_for_each_generation,
+    ADD CONSTRAINT payments_one_for_each_generation
+        UNIQUE (account_id, key_space, key, generation),
+    ADD CHECK ((attempts = 0) = (first_sent_at IS NULL)),
+    ADD CHECK ((status IN ('COMPLETED', 'FAILED')) = (completed_at IS NOT NULL)),
+    ADD CHECK ((status = 'FAILED') = (failure_code IS NOT NULL)),
+    ADD CHECK (status <> 'COMPLETED' OR gateway_reference IS NOT NULL),
+    ADD CHECK (decline_code IS NULL OR failure_code = 'payment_declined');
+
+ALTER TABLE payment_events
+    DROP CONSTRAINT payment_events_pkey,
+    ADD PRIMARY KEY (account_id, payment_id, fence, step);
