@@ -1,12 +1,14 @@
-//! Group commit: the calls that arrive while a batch commits share the next transaction.
+//! Group commit: the calls that arrive while a batch is written share the next transaction.
 //!
-//! A lane is a thread with a queue. It waits for nothing: an idle lane takes a call at once, a busy
-//! one takes all that came meanwhile. What a batch does is its store's to say; what becomes of each
-//! call is told to its caller once the batch has committed, never before.
+//! A lane is a queue and the threads that take turns at it, each on a connection of its own: while
+//! one waits for its commit, the next gathers and writes, and no two write at the same time, so that
+//! batches grow instead of getting in each other's way. It waits for nothing else: an idle lane
+//! takes a call at once, a busy one takes all that came meanwhile. What a batch does is its store's
+//! to say; what becomes of each call is told to its caller once the batch has committed, never before.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -20,13 +22,14 @@ use crate::store::options::LaneOptions;
 
 const CALLS: &str = "payonce_lane_batch_calls";
 
-/// Runs batches on the lane's own thread, where it may keep a connection.
+/// Runs batches on a thread of the lane, where it may keep a connection.
 pub trait Batches: Send + 'static {
     /// A call and the way back to its caller.
     type Call: Send + 'static;
 
-    /// Runs the calls, and then replies to each.
-    fn run(&mut self, calls: Vec<Self::Call>);
+    /// Runs the calls, and then replies to each. `end_turn` may be called once all is written and
+    /// only the commit is left: the next batch begins then, and else when this one has ended.
+    fn run(&mut self, calls: Vec<Self::Call>, end_turn: &mut dyn FnMut());
 }
 
 /// Why a call has no outcome.
@@ -57,10 +60,11 @@ impl From<LaneError> for RepositoryError {
     }
 }
 
-/// A thread that writes, and its queue.
+/// Threads that write in turn, and their queue.
 pub struct Lane<C> {
     queue: mpsc::Sender<Message<C>>,
-    is_busy: Arc<AtomicBool>,
+    threads: usize,
+    busy: Arc<AtomicUsize>,
     is_closed: AtomicBool,
     wait: Duration,
 }
@@ -81,43 +85,25 @@ impl Turn {
 }
 
 impl<C: Send + 'static> Lane<C> {
-    /// Starts a lane; it ends when it is closed or dropped, after what is queued.
-    pub fn start(
+    /// Starts a lane of as many threads; it ends when it is closed or dropped, after what is queued.
+    pub fn start<B: Batches<Call = C>>(
         options: &LaneOptions,
         wait: Duration,
         measurements: &Measurements,
-        mut batches: impl Batches<Call = C>,
+        threads: impl IntoIterator<Item = B>,
     ) -> std::io::Result<Self> {
-        let (queue, mut calls) = mpsc::channel(options.queue);
+        let (queue, calls) = mpsc::channel(options.queue);
+        let (calls, busy) = (Arc::new(Mutex::new(calls)), Arc::default());
         let sizes = measurements.record(batch_sizes);
-        let is_busy = Arc::new(AtomicBool::new(false));
-        let (limit, busy) = (options.batch, is_busy.clone());
-        let work = move || {
-            let mut taken = Vec::with_capacity(limit);
-            while calls.blocking_recv_many(&mut taken, limit) > 0 {
-                let mut is_closing = false;
-                let mut batch = Vec::with_capacity(taken.len());
-                for message in taken.drain(..) {
-                    match message {
-                        Message::Call { call, turn } if turn.take() => batch.push(call),
-                        Message::Call { .. } => {}
-                        Message::Close => is_closing = true,
-                    }
-                }
-                if !batch.is_empty() {
-                    busy.store(true, Ordering::Relaxed);
-                    sizes.record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
-                    run(&mut batches, batch);
-                    busy.store(false, Ordering::Relaxed);
-                }
-                if is_closing {
-                    // What is queued behind it is answered too: its senders find the lane closed.
-                    calls.close();
-                }
-            }
-        };
-        thread::Builder::new().name("payonce-lane".to_owned()).spawn(work)?;
-        Ok(Self { queue, is_busy, is_closed: AtomicBool::new(false), wait })
+        let mut started = 0;
+        for batches in threads {
+            let (calls, busy) = (Arc::clone(&calls), Arc::clone(&busy));
+            let (limit, sizes) = (options.batch, sizes.clone());
+            let thread = Thread { calls, limit, busy, sizes, batches };
+            thread::Builder::new().name("payonce-lane".to_owned()).spawn(|| thread.work())?;
+            started += 1;
+        }
+        Ok(Self { queue, threads: started, busy, is_closed: AtomicBool::new(false), wait })
     }
 
     /// Queues a call, made around the way back to its caller, and waits for its outcome. A call
@@ -154,22 +140,61 @@ impl<C: Send + 'static> Lane<C> {
 }
 
 impl<C> Lane<C> {
-    /// The lane as a pool of one connection.
+    /// The lane as a pool with a connection for each thread.
     pub fn pool_use(&self, name: &'static str) -> PoolUse {
         PoolUse {
             pool: name,
-            limit: 1,
-            open: 1,
-            in_use: usize::from(self.is_busy.load(Ordering::Relaxed)),
+            limit: self.threads,
+            open: self.threads,
+            in_use: self.busy.load(Ordering::Relaxed),
             waiting: self.queue.max_capacity() - self.queue.capacity(),
         }
     }
 }
 
-/// A panic ends its batch, whose callers learn of it, and not the lane.
-fn run<B: Batches>(batches: &mut B, calls: Vec<B::Call>) {
-    if catch_unwind(AssertUnwindSafe(|| batches.run(calls))).is_err() {
-        tracing::error!("a batch of writes panicked");
+/// One of a lane's threads.
+struct Thread<B: Batches> {
+    /// Whoever holds it has the turn.
+    calls: Arc<Mutex<mpsc::Receiver<Message<B::Call>>>>,
+    limit: usize,
+    busy: Arc<AtomicUsize>,
+    sizes: Histogram,
+    batches: B,
+}
+
+impl<B: Batches> Thread<B> {
+    fn work(mut self) {
+        let calls = Arc::clone(&self.calls);
+        let mut taken = Vec::with_capacity(self.limit);
+        loop {
+            let mut calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
+            if calls.blocking_recv_many(&mut taken, self.limit) == 0 {
+                return;
+            }
+            let mut batch = Vec::with_capacity(taken.len());
+            for message in taken.drain(..) {
+                match message {
+                    Message::Call { call, turn } if turn.take() => batch.push(call),
+                    Message::Call { .. } => {}
+                    // What is queued behind it is answered too: its senders find the lane closed.
+                    Message::Close => calls.close(),
+                }
+            }
+            if !batch.is_empty() {
+                let mut turn = Some(calls);
+                self.run(batch, &mut || drop(turn.take()));
+            }
+        }
+    }
+
+    /// A panic ends its batch, whose callers learn of it, and not the lane.
+    fn run(&mut self, batch: Vec<B::Call>, end_turn: &mut dyn FnMut()) {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        self.sizes.record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
+        if catch_unwind(AssertUnwindSafe(|| self.batches.run(batch, end_turn))).is_err() {
+            tracing::error!("a batch of writes panicked");
+        }
+        self.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -96,10 +96,10 @@ impl Store {
             pool_size: settings.pool_size,
             pool_wait: settings.pool_wait,
             direct_url: settings.direct_url.as_ref().map(|url| url.expose().to_owned()),
-            lanes: LaneOptions {
-                count: settings.lanes.count,
-                batch: settings.lanes.batch,
-                queue: settings.lanes.queue,
+            lane: LaneOptions {
+                connections: settings.lane.connections,
+                batch: settings.lane.batch,
+                queue: settings.lane.queue,
             },
         };
         let url = settings.url.expose();
@@ -182,7 +182,7 @@ impl Circuit for BreakerGateway {
 }
 
 impl Service {
-    /// Builds the service; call it on the runtime that payments are to run on.
+    /// Builds the service; call it on the runtime that its workers are to run on.
     pub fn new(settings: &Settings) -> Result<Self, BoxedError> {
         choose_cryptography();
         let metrics = Arc::new(Metrics::new()?);
@@ -224,7 +224,6 @@ impl Service {
             keys: store.keys.clone(),
             waiters: waiters.clone(),
             tasks: tasks.clone(),
-            runtime: Handle::current(),
             bell,
             running: Arc::default(),
             terms: CreateTerms {

@@ -13,16 +13,20 @@ struct Call {
 /// Runs a batch when it is let, notes what was in it, and panics at number 1013.
 struct Gated {
     entered: Sender<()>,
-    gate: Receiver<()>,
+    gate: Arc<Mutex<Receiver<()>>>,
+    ends_turn_at: u32,
     batches: Arc<Mutex<Vec<Vec<u32>>>>,
 }
 
 impl Batches for Gated {
     type Call = Call;
 
-    fn run(&mut self, calls: Vec<Call>) {
+    fn run(&mut self, calls: Vec<Call>, end_turn: &mut dyn FnMut()) {
+        if calls.iter().any(|call| call.number == self.ends_turn_at) {
+            end_turn();
+        }
         self.entered.send(()).expect("the test looks");
-        self.gate.recv().expect("the test lets it");
+        self.gate.lock().expect("nobody panics with it").recv().expect("the test lets it");
         let numbers = calls.iter().map(|call| call.number).collect();
         self.batches.lock().expect("nobody panics with it").push(numbers);
         for call in calls {
@@ -44,10 +48,15 @@ const PATIENT: Duration = Duration::from_secs(60);
 fn scene(batch: usize, queue: usize, wait: Duration) -> Scene {
     let (entered, has_entered) = channel();
     let (let_it, gate) = channel();
-    let batches = Arc::default();
-    let gated = Gated { entered, gate, batches: Arc::clone(&batches) };
-    let options = LaneOptions { count: 1, batch, queue };
-    let lane = Lane::start(&options, wait, &Measurements::default(), gated).expect("a thread");
+    let (gate, batches) = (Arc::new(Mutex::new(gate)), Arc::default());
+    let threads = [(); 2].map(|()| Gated {
+        entered: entered.clone(),
+        gate: Arc::clone(&gate),
+        ends_turn_at: 77,
+        batches: Arc::clone(&batches),
+    });
+    let options = LaneOptions { connections: 2, batch, queue };
+    let lane = Lane::start(&options, wait, &Measurements::default(), threads).expect("threads");
     Scene { lane: Arc::new(lane), entered: has_entered, gate: let_it, batches }
 }
 
@@ -88,6 +97,21 @@ async fn calls_that_come_while_a_batch_runs_share_the_next_one() {
     }
     let sizes: Vec<_> = scene.batches().iter().map(Vec::len).collect();
     assert_eq!(sizes, [1, 49]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_batch_begins_once_the_turn_has_ended_and_no_sooner() {
+    let scene = scene(256, 100, PATIENT);
+    let first = scene.busy(77);
+    let second = scene.busy(2);
+    let third = scene.call(3);
+    scene.queued(1).await;
+    assert_eq!(scene.lane.pool_use("lane").in_use, 2, "the first commits while the second writes");
+    assert!(scene.entered.try_recv().is_err(), "the third waits for the second");
+    (0..3).for_each(|_| scene.gate.send(()).expect("it waits"));
+    assert_eq!(first.await.expect("it ran"), Ok(770));
+    assert_eq!(second.await.expect("it ran"), Ok(20));
+    assert_eq!(third.await.expect("it ran"), Ok(30));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,5 @@
 //! The pool, and how work gets onto a connection.
 
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,23 +41,11 @@ const PARAMETERS: [(&str, &str); 6] = [
 #[derive(Clone)]
 pub struct PostgresConnections {
     pool: Pool,
-    lanes: Arc<[Lane<Call>]>,
+    lane: Arc<Lane<Call>>,
     session: Session,
     url: String,
     /// Where the server itself is: for what needs a session that lasts.
     direct_url: String,
-}
-
-impl PostgresConnections {
-    /// The lane of a key: its calls meet in one.
-    fn lane(&self, key: impl Hash) -> Result<&Lane<Call>, RepositoryError> {
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(key);
-        let lanes = self.lanes.len() as u64;
-        let place = hash.checked_rem(lanes).and_then(|place| usize::try_from(place).ok());
-        place
-            .and_then(|place| self.lanes.get(place))
-            .ok_or_else(|| RepositoryError::Unavailable("the store has no lane".into()))
-    }
 }
 
 impl Connections for PostgresConnections {
@@ -83,34 +70,29 @@ impl Connections for PostgresConnections {
             .runtime(Runtime::Tokio1)
             .post_create(set_up_by(move |conn: &mut PgConnection| of_pool.begin(conn)))
             .build()?;
-        let lane = |_| {
-            let batches = PostgresBatches::new(url.clone(), is_pooled, measurements);
-            Lane::start(&options.lanes, options.pool_wait, measurements, batches)
-        };
-        let lanes = (0..options.lanes.count.max(1)).map(lane).collect::<Result<_, _>>()?;
+        let batches = |_| PostgresBatches::new(url.clone(), is_pooled, measurements);
+        let batches = (0..options.lane.connections.max(1)).map(batches);
+        let lane = Lane::start(&options.lane, options.pool_wait, measurements, batches)?;
         let direct_url = direct_url.unwrap_or_else(|| url.clone());
-        Ok(Self { pool, lanes, session, url, direct_url })
+        Ok(Self { pool, lane: Arc::new(lane), session, url, direct_url })
     }
 
     async fn open(&self, call: OpenPayment) -> Result<Opened, RepositoryError> {
-        let lane = self.lane(&call.record)?;
-        match lane.call(|reply| Call::Open(Box::new(Queued { call, reply }))).await? {
+        match self.lane.call(|reply| Call::Open(Box::new(Queued { call, reply }))).await? {
             Reply::Done(opened) => Ok(opened),
             Reply::Alone(call) => self.write(move |conn| transactions::open(conn, &call)).await,
         }
     }
 
     async fn settle(&self, call: Settle) -> Result<Settled, RepositoryError> {
-        let lane = self.lane(&call.payment.record)?;
-        match lane.call(|reply| Call::Settle(Box::new(Queued { call, reply }))).await? {
+        match self.lane.call(|reply| Call::Settle(Box::new(Queued { call, reply }))).await? {
             Reply::Done(settled) => Ok(settled),
             Reply::Alone(call) => self.write(move |conn| transactions::settle(conn, &call)).await,
         }
     }
 
     async fn ingest(&self, call: AnnouncedTransaction) -> Result<Ingested, RepositoryError> {
-        let lane = self.lane(&call.key)?;
-        match lane.call(|reply| Call::Ingest(Box::new(Queued { call, reply }))).await? {
+        match self.lane.call(|reply| Call::Ingest(Box::new(Queued { call, reply }))).await? {
             Reply::Done(ingested) => Ok(ingested),
             Reply::Alone(call) => {
                 self.write(move |conn| transaction_queue::ingest(conn, &call)).await
@@ -160,13 +142,11 @@ impl Connections for PostgresConnections {
     }
 
     fn pool_use(&self) -> Vec<PoolUse> {
-        let lanes = self.lanes.iter().map(|lane| lane.pool_use("lane"));
-        let lanes = lanes.reduce(PoolUse::and);
-        [PoolUse::of("shared", &self.pool)].into_iter().chain(lanes).collect()
+        vec![PoolUse::of("shared", &self.pool), self.lane.pool_use("lane")]
     }
 
     fn close(&self) {
-        self.lanes.iter().for_each(Lane::close);
+        self.lane.close();
         self.pool.close();
     }
 }

@@ -61,7 +61,7 @@ impl Connections for SqliteConnections {
             .post_create(session(|conn: &mut SqliteConnection| conn.batch_execute(SESSION)))
             .build()?;
         let batches = SqliteBatches::new(path.clone())?;
-        let writer = Lane::start(&options.lanes, options.pool_wait, measurements, batches)?;
+        let writer = Lane::start(&options.lane, options.pool_wait, measurements, [batches])?;
         Ok(Self { writer: Arc::new(writer), readers, path })
     }
 

@@ -110,7 +110,7 @@ impl SqliteBatches {
 impl Batches for SqliteBatches {
     type Call = Box<dyn Write>;
 
-    fn run(&mut self, mut writes: Vec<Box<dyn Write>>) {
+    fn run(&mut self, mut writes: Vec<Box<dyn Write>>, end_turn: &mut dyn FnMut()) {
         let (has_begun, done) = self.commit(&mut writes);
         match done {
             Ok(()) => writes.into_iter().for_each(Write::is_done),
@@ -128,7 +128,7 @@ impl Batches for SqliteBatches {
             }
             Err(error) => {
                 tracing::debug!(%error, "a batch of writes failed; each runs alone");
-                writes.into_iter().for_each(|write| self.run(vec![write]));
+                writes.into_iter().for_each(|write| self.run(vec![write], end_turn));
             }
         }
     }

@@ -19,17 +19,6 @@ pub struct PoolUse {
 }
 
 impl PoolUse {
-    /// Both together, under the name of the first.
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            pool: self.pool,
-            limit: self.limit + other.limit,
-            open: self.open + other.open,
-            in_use: self.in_use + other.in_use,
-            waiting: self.waiting + other.waiting,
-        }
-    }
-
     /// Reads a pool.
     pub fn of<M: managed::Manager>(name: &'static str, pool: &Pool<M>) -> Self {
         let status = pool.status();

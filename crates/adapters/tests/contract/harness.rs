@@ -33,7 +33,7 @@ pub const OPTIONS: StoreOptions = StoreOptions {
     pool_size: 16,
     pool_wait: Duration::from_secs(60),
     direct_url: None,
-    lanes: LaneOptions { count: 1, batch: 256, queue: 4096 },
+    lane: LaneOptions { connections: 1, batch: 256, queue: 4096 },
 };
 
 /// Runs one promise against a database of its own, and closes its stores inside the runtime.

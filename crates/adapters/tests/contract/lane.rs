@@ -67,9 +67,9 @@ pub async fn of_payments_settled_at_once_one_that_cannot_be_stored_fails_alone(
     }
 }
 
-pub async fn many_lanes_open_settle_and_replay_each_key_as_one_does(database: Arc<Database>) {
-    let lanes = LaneOptions { count: 3, batch: 7, queue: 4096 };
-    let store = database.store_with(StoreOptions { lanes, ..OPTIONS }).await;
+pub async fn many_connections_open_settle_and_replay_each_key_as_one_does(database: Arc<Database>) {
+    let lane = LaneOptions { connections: 3, batch: 7, queue: 4096 };
+    let store = database.store_with(StoreOptions { lane, ..OPTIONS }).await;
     let owned = own_at_once(&store, 90).await;
     let settled = race(owned.iter().map(|one| store.settling(settle(one, "{}")))).await;
     assert!(settled.iter().all(|one| matches!(one, Settled::Stored(_))), "{settled:?}");

@@ -168,7 +168,7 @@ payonce_testing::promises! {
     lane {
         of_payments_opened_at_once_one_that_cannot_be_stored_fails_alone,
         of_payments_settled_at_once_one_that_cannot_be_stored_fails_alone,
-        many_lanes_open_settle_and_replay_each_key_as_one_does,
+        many_connections_open_settle_and_replay_each_key_as_one_does,
         repeats_and_new_keys_that_come_together_each_get_what_is_theirs,
     }
     migrations {

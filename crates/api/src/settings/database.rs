@@ -27,7 +27,7 @@ pub struct DatabaseSettings {
     #[serde(with = "humantime_serde")]
     pub pool_wait: Duration,
     /// What commits the writes of many requests together.
-    pub lanes: LaneSettings,
+    pub lane: LaneSettings,
     /// Whether migrations run at start; by profile when left out.
     pub migrate_on_start: Option<bool>,
 }
@@ -43,11 +43,12 @@ impl DatabaseSettings {
         if self.pool_size == 0 {
             problems.push("database.pool_size must be at least 1".to_owned());
         }
-        let lanes = &self.lanes;
-        let sizes = [("count", lanes.count), ("batch", lanes.batch), ("queue", lanes.queue)];
+        let lane = &self.lane;
+        let sizes =
+            [("connections", lane.connections), ("batch", lane.batch), ("queue", lane.queue)];
         for (name, size) in sizes {
             if !(1..=LARGEST_LANE).contains(&size) {
-                problems.push(format!("database.lanes.{name} must be 1 to {LARGEST_LANE}"));
+                problems.push(format!("database.lane.{name} must be 1 to {LARGEST_LANE}"));
             }
         }
     }
@@ -70,18 +71,18 @@ impl DatabaseSettings {
     }
 }
 
-/// More than any machine has use for, in a lane or of lanes.
+/// More than any machine has use for.
 const LARGEST_LANE: usize = 1_000_000;
 
 /// Group commit.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LaneSettings {
-    /// How many lanes there are, each with a connection; SQLite has one.
-    pub count: usize,
+    /// How many connections take turns; SQLite has one.
+    pub connections: usize,
     /// Most writes in one transaction.
     pub batch: usize,
-    /// Most writes that wait for a lane.
+    /// Most writes that wait.
     pub queue: usize,
 }
 

@@ -3,8 +3,8 @@
 //! It does what the many callers have in common. A call that meets anything else (a key in use, a
 //! row that somebody holds, a forgotten key) is left to run alone: its outcome stays `None`.
 //!
-//! Locks are taken without waiting, and inserts wait in the order of their keys, so that lanes never
-//! wait for each other in a circle.
+//! Locks are taken without waiting, and inserts wait in the order of their keys, so that instances
+//! never wait for each other in a circle.
 
 use std::collections::{HashMap, HashSet};
 
@@ -271,11 +271,14 @@ fn ingest(
 /// Writes what was decided, all of it but the openings whose keys somebody has used; tells the
 /// payments of the others.
 fn write(conn: &mut PgConnection, writes: &Writes) -> Result<HashSet<Uuid>, StoreError> {
-    if writes.records.is_empty() && writes.settled.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let (inserted, settled, finished): (Vec<SqlUuid>, i64, i64) =
-        WriteAll::of(writes).get_result(conn)?;
+    let written: (Vec<SqlUuid>, i64, i64) =
+        match (writes.records.is_empty(), writes.settled.is_empty()) {
+            (true, true) => return Ok(HashSet::new()),
+            (false, true) => WriteAll::<true, false>::of(writes).get_result(conn)?,
+            (true, false) => WriteAll::<false, true>::of(writes).get_result(conn)?,
+            (false, false) => WriteAll::<true, true>::of(writes).get_result(conn)?,
+        };
+    let (inserted, settled, finished) = written;
     let all = |count: i64, rows: usize| usize::try_from(count).is_ok_and(|count| count == rows);
     if !all(settled, writes.settled.len()) || !all(finished, writes.finished.len()) {
         // Alone, each call finds out what is in its way.

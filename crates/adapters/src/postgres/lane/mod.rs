@@ -62,7 +62,7 @@ pub enum Call {
     Ingest(Box<Queued<AnnouncedTransaction, Ingested>>),
 }
 
-/// Runs batches on one connection.
+/// Runs batches on one connection of the lane.
 pub struct PostgresBatches {
     url: String,
     session: Session,
@@ -96,7 +96,7 @@ impl PostgresBatches {
     }
 
     /// Runs the calls in one transaction; `None` when nothing is known of any.
-    fn commit(&mut self, calls: &Calls<'_>) -> Option<Outcomes> {
+    fn commit(&mut self, calls: &Calls<'_>, end_turn: &mut dyn FnMut()) -> Option<Outcomes> {
         let mut conn = match self.connection.take().map_or_else(|| self.connect(), Ok) {
             Ok(conn) => conn,
             Err(error) => {
@@ -105,11 +105,12 @@ impl PostgresBatches {
             }
         };
         let looks_first = self.looks_first;
+        let run = |conn: &mut PgConnection| {
+            batch::run(conn, calls, looks_first).inspect(|_written| end_turn())
+        };
         let done = match calls.is_one_statement() {
-            true => self.session.run(&mut conn, |conn| batch::run(conn, calls, looks_first)),
-            false => {
-                self.session.transaction(&mut conn, |conn| batch::run(conn, calls, looks_first))
-            }
+            true => self.session.run(&mut conn, run),
+            false => self.session.transaction(&mut conn, run),
         };
         match done {
             Ok(outcomes) => {
@@ -137,7 +138,7 @@ impl PostgresBatches {
 impl Batches for PostgresBatches {
     type Call = Call;
 
-    fn run(&mut self, calls: Vec<Call>) {
+    fn run(&mut self, calls: Vec<Call>, end_turn: &mut dyn FnMut()) {
         let (mut opens, mut settles, mut announced) = (Vec::new(), Vec::new(), Vec::new());
         for call in calls {
             match call {
@@ -146,12 +147,14 @@ impl Batches for PostgresBatches {
                 Call::Ingest(queued) => announced.push(queued),
             }
         }
-        let outcomes = self.commit(&Calls {
+        let calls = Calls {
             opens: opens.iter().map(|queued| &queued.call).collect(),
             settles: settles.iter().map(|queued| &queued.call).collect(),
             announced: announced.iter().map(|queued| &queued.call).collect(),
-        });
-        let outcomes = outcomes.unwrap_or_default();
+        };
+        let outcomes = self.commit(&calls, end_turn).unwrap_or_default();
+        // Telling the callers is nobody else's wait.
+        end_turn();
         reply(opens, outcomes.opens, &self.alone);
         reply(settles, outcomes.settles, &self.alone);
         reply(announced, outcomes.announced, &self.alone);

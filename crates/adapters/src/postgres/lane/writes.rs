@@ -7,7 +7,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, SmallInt
 use diesel::{QueryResult, RunQueryDsl};
 use payonce_domain::payment::PaymentId;
 
-use super::columns::{columns, prepared_once};
+use super::columns::columns;
 use crate::store::rows::{EventRow, FinalState, PaymentRow, RecordRow};
 use crate::store::values::{Document, Id, Instant, SqlJson, SqlTime, SqlUuid};
 
@@ -152,11 +152,13 @@ columns! {
     }
 }
 
-/// Inserts the records whose keys are absent, with their payments, and writes everything else; tells
-/// the payments that were inserted, and counts the records and the payments that were changed.
+/// With `OPENS`, inserts the records whose keys are absent, with their payments, and tells these
+/// payments; with `SETTLES`, writes everything else, and counts the records and the payments that
+/// were changed. Each of the two is left out where there is nothing of it: an empty part costs the
+/// server as much as a few rows.
 ///
 /// What is there already although its record is not (the payment of a forgotten key) fails it.
-pub struct WriteAll<'a> {
+pub struct WriteAll<'a, const OPENS: bool, const SETTLES: bool> {
     records: NewRecords<'a>,
     opened: OpenedPayments<'a>,
     created: NewEvents<'a>,
@@ -165,7 +167,7 @@ pub struct WriteAll<'a> {
     events: NewEvents<'a>,
 }
 
-impl<'a> WriteAll<'a> {
+impl<'a, const OPENS: bool, const SETTLES: bool> WriteAll<'a, OPENS, SETTLES> {
     /// Writes these.
     pub fn of(writes: &'a Writes) -> Self {
         Self {
@@ -177,21 +179,19 @@ impl<'a> WriteAll<'a> {
             events: NewEvents::of(&writes.events),
         }
     }
-}
 
-impl QueryFragment<Pg> for WriteAll<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH inserted AS (INSERT INTO idempotency_records (");
+    fn open<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("inserted AS (INSERT INTO idempotency_records (");
         out.push_sql(NewRecords::LIST);
         out.push_sql(") ");
-        self.records.rows(&mut out)?;
+        self.records.rows(out)?;
         out.push_sql(
             " ON CONFLICT DO NOTHING RETURNING payment_id), \
              opened AS (INSERT INTO payments (",
         );
         out.push_sql(OpenedPayments::LIST);
         out.push_sql(") ");
-        self.opened.rows(&mut out)?;
+        self.opened.rows(out)?;
         // `IS TRUE` keeps the planner from a join: the set is hashed instead.
         out.push_sql(
             " WHERE (row.id IN (SELECT payment_id FROM inserted)) IS TRUE), \
@@ -199,15 +199,19 @@ impl QueryFragment<Pg> for WriteAll<'_> {
         );
         out.push_sql(NewEvents::LIST);
         out.push_sql(") ");
-        self.created.rows(&mut out)?;
+        self.created.rows(out)?;
+        out.push_sql(" WHERE (row.payment_id IN (SELECT payment_id FROM inserted)) IS TRUE)");
+        Ok(())
+    }
+
+    fn settle<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(
-            " WHERE (row.payment_id IN (SELECT payment_id FROM inserted)) IS TRUE), \
-             settled AS (UPDATE idempotency_records AS record SET state = row.state, \
+            "settled AS (UPDATE idempotency_records AS record SET state = row.state, \
              due_at = row.due_at, settled_at = row.settled_at, expires_at = row.expires_at, \
              answer_status = row.answer_status, answer_content_type = row.answer_content_type, \
              answer_location = row.answer_location, answer_body = row.answer_body FROM (",
         );
-        self.settled.rows(&mut out)?;
+        self.settled.rows(out)?;
         out.push_sql(
             ") AS row WHERE record.account_id = row.account_id \
              AND record.key_space = row.key_space AND record.key = row.key RETURNING 1), \
@@ -215,7 +219,7 @@ impl QueryFragment<Pg> for WriteAll<'_> {
              gateway_reference = row.gateway_reference, failure_code = row.failure_code, \
              decline_code = row.decline_code, completed_at = row.completed_at FROM (",
         );
-        self.finished.rows(&mut out)?;
+        self.finished.rows(out)?;
         out.push_sql(
             ") AS row WHERE payment.account_id = row.account_id AND payment.id = row.id \
              AND payment.status IN ('PROCESSING', 'NEEDS_REVIEW') RETURNING 1), \
@@ -223,17 +227,43 @@ impl QueryFragment<Pg> for WriteAll<'_> {
         );
         out.push_sql(NewEvents::LIST);
         out.push_sql(") ");
-        self.events.rows(&mut out)?;
-        out.push_sql(
-            ") SELECT ARRAY(SELECT payment_id FROM inserted), (SELECT count(*) FROM settled), \
-             (SELECT count(*) FROM finished)",
-        );
+        self.events.rows(out)?;
+        out.push_sql(")");
         Ok(())
     }
 }
 
-impl Query for WriteAll<'_> {
+impl<const OPENS: bool, const SETTLES: bool> QueryFragment<Pg> for WriteAll<'_, OPENS, SETTLES> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("WITH ");
+        if OPENS {
+            self.open(&mut out)?;
+        }
+        if OPENS && SETTLES {
+            out.push_sql(", ");
+        }
+        if SETTLES {
+            self.settle(&mut out)?;
+        }
+        out.push_sql(match OPENS {
+            true => " SELECT ARRAY(SELECT payment_id FROM inserted), ",
+            false => " SELECT ARRAY[]::uuid[], ",
+        });
+        out.push_sql(match SETTLES {
+            true => "(SELECT count(*) FROM settled), (SELECT count(*) FROM finished)",
+            false => "0::bigint, 0::bigint",
+        });
+        Ok(())
+    }
+}
+
+impl<const OPENS: bool, const SETTLES: bool> Query for WriteAll<'_, OPENS, SETTLES> {
     type SqlType = (Array<Id>, BigInt, BigInt);
 }
 
-prepared_once!(WriteAll);
+impl<const OPENS: bool, const SETTLES: bool> QueryId for WriteAll<'_, OPENS, SETTLES> {
+    type QueryId = WriteAll<'static, OPENS, SETTLES>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl<C, const OPENS: bool, const SETTLES: bool> RunQueryDsl<C> for WriteAll<'_, OPENS, SETTLES> {}
