@@ -1,12 +1,13 @@
 //! The listener: from a bound socket to a drained service.
 
-use std::net::TcpListener;
+use std::net::{Shutdown, TcpListener};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
-use tokio::time::{Instant, timeout_at};
+use socket2::SockRef;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::http::{
     Document, Readiness, RequestDeadline, authenticate, close_while_not_ready, in_request_scope,
@@ -22,6 +23,9 @@ use crate::workers::{Workers, hear_news};
 /// How long a client may take to send its request's head, and an idle connection lives.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How long after it was told so nobody accepts connections any more.
+const ACCEPTING_ENDS: Duration = Duration::from_millis(50);
 
 /// Serves until `stop` resolves, then drains: no new connections, 503 for further requests,
 /// payments under way end. Returns false when the drain ran out of time.
@@ -61,20 +65,40 @@ pub async fn serve(
         .shutdown_timeout(settings.server.drain_timeout.as_secs())
         .disable_signals();
     let tls = tls::of_listener(&settings.server.tls).map_err(std::io::Error::other)?;
+    let listening = listener.try_clone()?;
     let server = match tls {
         Some(tls) => server.listen_rustls_0_23(listener, tls)?.run(),
         None => server.listen(listener)?.run(),
     };
-    let handle = server.handle();
+    let door = Door { server: server.handle(), listener: listening };
     let served = tokio::spawn(server);
     let news = tokio::spawn(hear_news(&service));
     let backlog = tokio::spawn(watch_backlog(&service, readiness.clone()));
     let ended = open_until(settings, &service, &readiness, stop).await;
-    let is_drained = drain(settings, &service, &readiness, workers, &handle).await;
+    let is_drained = drain(settings, &service, &readiness, workers, &door).await;
     news.abort();
     backlog.abort();
     served.await??;
     ended.map(|()| is_drained).map_err(std::io::Error::other)
+}
+
+/// Where connections come in.
+struct Door {
+    server: ServerHandle,
+    listener: TcpListener,
+}
+
+impl Door {
+    /// Refuses further connections; those that are there go on.
+    async fn close(&self) {
+        self.server.pause().await;
+        // The thread that accepts hears of it a moment later, and would log an error if the
+        // listener were gone before.
+        sleep(ACCEPTING_ENDS).await;
+        // Else they would queue for a server that accepts none. Where a system does not know it
+        // they do, until the process ends.
+        let _closed = SockRef::from(&self.listener).shutdown(Shutdown::Both);
+    }
 }
 
 async fn drain(
@@ -82,18 +106,21 @@ async fn drain(
     service: &Service,
     readiness: &Readiness,
     workers: Option<Workers>,
-    server: &ServerHandle,
+    door: &Door,
 ) -> bool {
     tracing::info!("draining");
     let deadline = Instant::now() + settings.server.drain_timeout;
     readiness.drain();
     service.tasks.close();
     let all_done = async {
-        server.stop(true).await;
+        door.close().await;
+        readiness.emptied().await;
         if let Some(workers) = workers {
             workers.drain().await;
         }
         service.tasks.wait().await;
+        // Last: payments run on the threads that end now.
+        door.server.stop(true).await;
     };
     let is_drained = timeout_at(deadline, all_done).await.is_ok();
     if !is_drained {
@@ -102,7 +129,7 @@ async fn drain(
             payments = left,
             "the drain ran out of time; recovery goes on with the rest"
         );
-        server.stop(false).await;
+        door.server.stop(false).await;
     }
     service.store.upkeep.close();
     is_drained

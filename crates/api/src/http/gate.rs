@@ -1,4 +1,4 @@
-//! Lets requests in while the service is ready for them.
+//! Lets requests in while the service is ready for them, and knows how many are inside.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,8 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::problem::{Code, Problem};
 
@@ -24,11 +26,15 @@ pub enum Stage {
 
 /// The stage that the service is in; every clone sees the same.
 #[derive(Debug, Clone)]
-pub struct Readiness(Arc<watch::Sender<Stage>>);
+pub struct Readiness {
+    stage: Arc<watch::Sender<Stage>>,
+    requests: TaskTracker,
+}
 
 impl Default for Readiness {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(Stage::Starting("the database was not reached yet"))))
+        let stage = watch::Sender::new(Stage::Starting("the database was not reached yet"));
+        Self { stage: Arc::new(stage), requests: TaskTracker::new() }
     }
 }
 
@@ -45,11 +51,25 @@ impl Readiness {
 
     /// Closes the service for good.
     pub fn drain(&self) {
-        self.0.send_replace(Stage::Draining);
+        self.stage.send_replace(Stage::Draining);
+    }
+
+    /// Lets a request in until it drops what it gets; fails while the service takes none.
+    pub fn enter(&self) -> Result<TaskTrackerToken, Problem> {
+        // Counted before it looks: whoever drains then either waits for it or has refused it.
+        let inside = self.requests.token();
+        self.check().map(|()| inside)
+    }
+
+    /// Resolves once the service drains and no request is inside.
+    pub async fn emptied(&self) {
+        self.drained().await;
+        self.requests.close();
+        self.requests.wait().await;
     }
 
     fn go_to(&self, next: Stage) {
-        self.0.send_if_modified(|stage| {
+        self.stage.send_if_modified(|stage| {
             let may_change = *stage != Stage::Draining && *stage != next;
             if may_change {
                 *stage = next;
@@ -60,19 +80,19 @@ impl Readiness {
 
     /// Whether the service takes requests.
     pub fn is_open(&self) -> bool {
-        *self.0.borrow() == Stage::Ready
+        *self.stage.borrow() == Stage::Ready
     }
 
     /// Resolves once the service goes down.
     pub async fn drained(&self) {
-        let mut stage = self.0.subscribe();
+        let mut stage = self.stage.subscribe();
         // It cannot fail: the sender lives as long as this handle.
         let _stage = stage.wait_for(|stage| *stage == Stage::Draining).await;
     }
 
     /// Fails while the service takes no requests.
     pub fn check(&self) -> Result<(), Problem> {
-        match &*self.0.borrow() {
+        match &*self.stage.borrow() {
             Stage::Ready => Ok(()),
             Stage::Starting(reason) => Err(Problem::new(Code::StoreUnavailable)
                 .detail(format!("The service is starting: {reason}. Repeat the request."))
@@ -91,9 +111,12 @@ pub async fn close_while_not_ready(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let is_always_open =
         matches!(request.path().trim_end_matches('/'), "" | "/healthz" | "/readyz" | "/metrics");
-    let readiness = request.app_data::<web::Data<Readiness>>().cloned();
-    match readiness.map_or(Ok(()), |readiness| readiness.check()) {
-        Err(problem) if !is_always_open => Ok(request.error_response(problem)),
-        _ => next.call(request).await,
+    if is_always_open {
+        return next.call(request).await;
+    }
+    let entered = request.app_data::<web::Data<Readiness>>().map(|readiness| readiness.enter());
+    match entered.transpose() {
+        Err(problem) => Ok(request.error_response(problem)),
+        Ok(_inside) => next.call(request).await,
     }
 }

@@ -121,7 +121,6 @@ impl Instance {
             waiters: waiters.clone(),
             running: Arc::new(RunningPayments::default()),
             tasks: tasks.clone(),
-            runtime: handle.clone(),
             bell: bell.clone(),
             terms: CreateTerms {
                 key_secret: GatewayKeySecret::new(b"of all instances"),

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -42,10 +41,9 @@ pub struct CreatePayment {
     pub waiters: Arc<Waiters>,
     /// What this process is at: its duplicates wait without asking the store.
     pub running: Arc<RunningPayments>,
-    /// Tasks that a shutdown waits for.
+    /// Tasks that a shutdown waits for, before it ends the threads on which requests, and so these
+    /// tasks, run.
     pub tasks: TaskTracker,
-    /// Where they run: a runtime that outlives the threads that serve HTTP.
-    pub runtime: Handle,
     /// Tells the recovery worker of accepted payments.
     pub bell: Arc<Notify>,
     /// What the service grants.
@@ -237,7 +235,7 @@ impl CreatePayment {
     ) -> Result<Started, CreatePaymentError> {
         let this = Arc::clone(self);
         let work = async move { this.open_and_pay(open, guard.as_ref()).await }.in_current_span();
-        let task = self.tasks.spawn_on(work, &self.runtime);
+        let task = self.tasks.spawn(work);
         task.await.map_err(CreatePaymentError::Interrupted)?
     }
 

@@ -38,7 +38,6 @@ fn create(mut story: Story, keys: MockIdempotencyRepository) -> Arc<CreatePaymen
         keys: Arc::new(keys),
         running: Arc::default(),
         tasks: TaskTracker::new(),
-        runtime: Handle::current(),
         bell: Arc::default(),
         terms: CreateTerms {
             key_secret: GatewayKeySecret::new(b"secret"),

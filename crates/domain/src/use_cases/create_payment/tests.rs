@@ -39,7 +39,6 @@ fn opens(
         waiters: Arc::clone(&story.waiters),
         pay: Arc::new(story.pay()),
         tasks: TaskTracker::new(),
-        runtime: tokio::runtime::Handle::current(),
         bell: Arc::default(),
         running: Arc::default(),
         keys: Arc::new(crate::ports::MockIdempotencyRepository::new()),
