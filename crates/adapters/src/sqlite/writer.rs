@@ -113,7 +113,10 @@ impl Batches for SqliteBatches {
     fn run(&mut self, mut writes: Vec<Box<dyn Write>>, end_turn: &mut dyn FnMut()) {
         let (has_begun, done) = self.commit(&mut writes);
         match done {
-            Ok(()) => writes.into_iter().for_each(Write::is_done),
+            Ok(()) => {
+                end_turn();
+                writes.into_iter().for_each(Write::is_done);
+            }
             Err(error) if writes.len() == 1 => {
                 if let Some(write) = writes.pop() {
                     write.has_failed(error.into());

@@ -2,7 +2,8 @@
 //!
 //! Goes inside of what spells problems, so that it sees which one it was.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use actix_web::body::BoxBody;
@@ -11,7 +12,8 @@ use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
 use metrics::{
-    Counter, Gauge, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram,
+    gauge, histogram,
 };
 
 use super::problem::Problem;
@@ -36,6 +38,23 @@ pub struct RequestMetrics {
     failed: Counter,
     rate_limited: Counter,
     in_flight: Gauge,
+    /// What was found before for the same words, which are few.
+    found: RwLock<HashMap<Words, Recorders>>,
+}
+
+/// The words by which a request is measured.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Words {
+    label: RouteLabel,
+    status: &'static str,
+    outcome: &'static str,
+}
+
+/// Where a request with these words is recorded.
+#[derive(Clone)]
+struct Recorders {
+    duration: Histogram,
+    counted: Option<Counter>,
 }
 
 impl RequestMetrics {
@@ -63,7 +82,42 @@ impl RequestMetrics {
             }
             (counter!(REQUESTS), counter!(FAILED), counter!(RATE_LIMITED), gauge!(IN_FLIGHT))
         });
-        Self { metrics, gateway: gateway.to_owned(), requests, failed, rate_limited, in_flight }
+        let (gateway, found) = (gateway.to_owned(), RwLock::default());
+        Self { metrics, gateway, requests, failed, rate_limited, in_flight, found }
+    }
+
+    fn recorders(&self, words: Words) -> Recorders {
+        let found = self.found.read().unwrap_or_else(PoisonError::into_inner).get(&words).cloned();
+        found.unwrap_or_else(|| {
+            let made = self.metrics.record(|| self.register(&words));
+            let mut found = self.found.write().unwrap_or_else(PoisonError::into_inner);
+            found.insert(words, made.clone());
+            made
+        })
+    }
+
+    fn register(&self, words: &Words) -> Recorders {
+        let Words { label, status, outcome } = words;
+        let gateway = if label.creates_payment() { &self.gateway } else { "none" }.to_owned();
+        let labels = [
+            ("method", label.method.to_owned()),
+            ("route", label.route.clone()),
+            ("status", (*status).to_owned()),
+            ("outcome", (*outcome).to_owned()),
+            ("gateway", gateway.clone()),
+        ];
+        let counted = match *outcome {
+            "replayed" => Some(REPLAYS),
+            "idempotency_key_reused" => Some(MISMATCHES),
+            "idempotency_key_in_use" => Some(CONFLICTS),
+            _ => None,
+        };
+        let counted = counted.filter(|_| label.creates_payment());
+        let route = || label.route.clone();
+        Recorders {
+            duration: histogram!(DURATION, &labels),
+            counted: counted.map(|name| counter!(name, "route" => route(), "gateway" => gateway)),
+        }
     }
 
     /// Counts a request that is refused because its client asks too often.
@@ -97,34 +151,21 @@ struct Measured {
 
 impl Drop for Measured {
     fn drop(&mut self) {
-        let Self { of, label, .. } = self;
-        let status = self.end.map_or("none", |end| class(end.status));
-        let outcome = self.end.map_or("client_gone", |end| end.outcome);
+        let of = &self.of;
         of.in_flight.decrement(1);
-        let gateway = if label.creates_payment() { of.gateway.clone() } else { "none".to_owned() };
-        of.metrics.record(|| {
-            let labels = [
-                ("method", label.method.to_owned()),
-                ("route", label.route.clone()),
-                ("status", status.to_owned()),
-                ("outcome", outcome.to_owned()),
-                ("gateway", gateway.clone()),
-            ];
-            histogram!(DURATION, &labels).record(self.began.elapsed());
-            if !label.creates_payment() {
-                return;
-            }
-            if self.end.is_some_and(|end| end.status.is_server_error()) {
-                of.failed.increment(1);
-            }
-            let counted = match outcome {
-                "replayed" => REPLAYS,
-                "idempotency_key_reused" => MISMATCHES,
-                "idempotency_key_in_use" => CONFLICTS,
-                _ => return,
-            };
-            counter!(counted, "route" => label.route.clone(), "gateway" => gateway).increment(1);
+        let is_failure = self.end.is_some_and(|end| end.status.is_server_error());
+        if is_failure && self.label.creates_payment() {
+            of.failed.increment(1);
+        }
+        let recorders = of.recorders(Words {
+            label: std::mem::take(&mut self.label),
+            status: self.end.map_or("none", |end| class(end.status)),
+            outcome: self.end.map_or("client_gone", |end| end.outcome),
         });
+        recorders.duration.record(self.began.elapsed());
+        if let Some(counted) = recorders.counted {
+            counted.increment(1);
+        }
     }
 }
 

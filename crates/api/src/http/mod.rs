@@ -15,6 +15,7 @@ mod fields;
 #[cfg(test)]
 mod fuzz;
 mod gate;
+mod header_names;
 mod health;
 mod idempotency_keys;
 mod json_object;

@@ -5,7 +5,7 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 
 /// A method and the pattern of a route; never a raw path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Hash)]
 pub struct RouteLabel {
     /// The method, or `other`.
     pub method: &'static str,

@@ -11,6 +11,7 @@ use payonce_domain::sabotage::{Rule, is_broken};
 use payonce_domain::use_cases::PayError;
 
 use super::RequestScope;
+use super::header_names::{IDEMPOTENT_REPLAYED, ORIGINAL_REQUEST_ID};
 use super::problem::Problem;
 
 /// The head of a stored answer.
@@ -19,13 +20,13 @@ pub fn head(settled: &SettledAnswer, is_replay: bool) -> HttpResponseBuilder {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut head = HttpResponse::build(status);
     head.insert_header((CONTENT_TYPE, answer.content_type.as_str()))
-        .insert_header(("Idempotent-Replayed", if is_replay { "true" } else { "false" }))
+        .insert_header((&IDEMPOTENT_REPLAYED, if is_replay { "true" } else { "false" }))
         .insert_header((CACHE_CONTROL, "no-store"));
     if let Some(location) = &answer.location {
         head.insert_header((LOCATION, location.as_str()));
     }
     if is_replay {
-        head.insert_header(("Original-Request-Id", settled.request_id.as_str()));
+        head.insert_header((&ORIGINAL_REQUEST_ID, settled.request_id.as_str()));
     }
     head
 }

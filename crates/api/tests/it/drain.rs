@@ -48,6 +48,20 @@ pub async fn a_payment_under_way_ends_and_nothing_new_begins(database: Arc<Datab
     assert_eq!(next.payments().await.len(), 1);
 }
 
+pub async fn a_payment_whose_client_is_gone_ends_before_the_service_does(database: Arc<Database>) {
+    let app = TestApp::spawn(&database, &latency!("2s")).await;
+    let mut wire = app.connect().await;
+    wire.send(wire::payment(&["Idempotency-Key: k"], BODY)).await;
+    app.until_key_is("k", "in_progress").await;
+    wire.reset();
+    assert!(app.stop().await, "all came to its end");
+    assert_eq!(app.charges(), 1);
+
+    let next = TestApp::spawn(&database, &[]).await;
+    assert_eq!(next.key("k").await.expect("it is known")["state"], "completed");
+    next.pay("k", BODY).await.is_repeat();
+}
+
 pub async fn a_drain_ends_in_its_time(database: Arc<Database>) {
     let [min, max] = latency!("1h");
     let variables = [min, max, ("PAYONCE__SERVER__DRAIN_TIMEOUT", "1s")];

@@ -235,6 +235,7 @@ payonce_testing::promises! {
     }
     drain {
         a_payment_under_way_ends_and_nothing_new_begins,
+        a_payment_whose_client_is_gone_ends_before_the_service_does,
         a_drain_ends_in_its_time,
         a_service_that_was_never_ready_stops_at_once,
     }

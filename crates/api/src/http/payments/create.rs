@@ -11,6 +11,9 @@ use payonce_domain::use_cases::{CreatePaymentCommand, CreatePaymentOutcome};
 use super::{create_body, view};
 use crate::api::Api;
 use crate::http::RequestScope;
+use crate::http::header_names::{
+    IDEMPOTENCY_EXPIRES, IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED, PREFERENCE_APPLIED,
+};
 use crate::http::key_header::KeyHeader;
 use crate::http::preferences::Preferences;
 use crate::http::problem::{Problem, whole_seconds};
@@ -56,20 +59,20 @@ pub async fn create(
 
 fn settled(settled: &SettledAnswer, is_replay: bool, echo: HeaderValue) -> HttpResponse {
     settled_answer::head(settled, is_replay)
-        .insert_header(("Idempotency-Key", echo))
-        .insert_header(("Idempotency-Expires", rfc3339(settled.expires_at)))
+        .insert_header((&IDEMPOTENCY_KEY, echo))
+        .insert_header((&IDEMPOTENCY_EXPIRES, rfc3339(settled.expires_at)))
         .body(settled_answer::body(settled, is_replay))
 }
 
 fn pending(payment: &Payment, respond_async: bool, echo: HeaderValue) -> HttpResponse {
     let mut response = HttpResponse::Accepted();
     if respond_async {
-        response.insert_header(("Preference-Applied", "respond-async"));
+        response.insert_header((&PREFERENCE_APPLIED, "respond-async"));
     }
     response
         .content_type(mime::APPLICATION_JSON)
-        .insert_header(("Idempotency-Key", echo))
-        .insert_header(("Idempotent-Replayed", "false"))
+        .insert_header((&IDEMPOTENCY_KEY, echo))
+        .insert_header((&IDEMPOTENT_REPLAYED, "false"))
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((LOCATION, view::location(payment)))
         .insert_header((RETRY_AFTER, whole_seconds(PENDING_RETRY).to_string()))

@@ -24,6 +24,8 @@ pub use code::Code;
 pub use document::{ProblemAnswer, problem_answers};
 pub use shape::Shape;
 
+use super::header_names::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED};
+
 /// The media type of every problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
@@ -259,8 +261,8 @@ impl Problem {
             response.insert_header((header::ALLOW, methods));
         }
         if let Some(key) = &self.0.key_echo {
-            response.insert_header(("Idempotency-Key", key.clone()));
-            response.insert_header(("Idempotent-Replayed", "false"));
+            response.insert_header((&IDEMPOTENCY_KEY, key.clone()));
+            response.insert_header((&IDEMPOTENT_REPLAYED, "false"));
         }
         if self.0.closes_connection {
             response.force_close();
