@@ -97,9 +97,9 @@ impl<C: Send + 'static> Lane<C> {
         let sizes = measurements.record(batch_sizes);
         let mut started = 0;
         for batches in threads {
-            let (calls, busy) = (Arc::clone(&calls), Arc::clone(&busy));
+            let (queue, busy) = (Arc::clone(&calls), Arc::clone(&busy));
             let (limit, sizes) = (options.batch, sizes.clone());
-            let thread = Thread { calls, limit, busy, sizes, batches };
+            let thread = Thread { queue, limit, busy, sizes, batches };
             thread::Builder::new().name("payonce-lane".to_owned()).spawn(|| thread.work())?;
             started += 1;
         }
@@ -155,7 +155,7 @@ impl<C> Lane<C> {
 /// One of a lane's threads.
 struct Thread<B: Batches> {
     /// Whoever holds it has the turn.
-    calls: Arc<Mutex<mpsc::Receiver<Message<B::Call>>>>,
+    queue: Arc<Mutex<mpsc::Receiver<Message<B::Call>>>>,
     limit: usize,
     busy: Arc<AtomicUsize>,
     sizes: Histogram,
@@ -164,11 +164,11 @@ struct Thread<B: Batches> {
 
 impl<B: Batches> Thread<B> {
     fn work(mut self) {
-        let calls = Arc::clone(&self.calls);
+        let queue = Arc::clone(&self.queue);
         let mut taken = Vec::with_capacity(self.limit);
         loop {
-            let mut calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
-            if calls.blocking_recv_many(&mut taken, self.limit) == 0 {
+            let mut turn = queue.lock().unwrap_or_else(PoisonError::into_inner);
+            if turn.blocking_recv_many(&mut taken, self.limit) == 0 {
                 return;
             }
             let mut batch = Vec::with_capacity(taken.len());
@@ -177,11 +177,11 @@ impl<B: Batches> Thread<B> {
                     Message::Call { call, turn } if turn.take() => batch.push(call),
                     Message::Call { .. } => {}
                     // What is queued behind it is answered too: its senders find the lane closed.
-                    Message::Close => calls.close(),
+                    Message::Close => turn.close(),
                 }
             }
             if !batch.is_empty() {
-                let mut turn = Some(calls);
+                let mut turn = Some(turn);
                 self.run(batch, &mut || drop(turn.take()));
             }
         }

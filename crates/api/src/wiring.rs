@@ -182,7 +182,7 @@ impl Circuit for BreakerGateway {
 }
 
 impl Service {
-    /// Builds the service; call it on the runtime that its workers are to run on.
+    /// Builds the service; call it on a runtime that lives as long as it.
     pub fn new(settings: &Settings) -> Result<Self, BoxedError> {
         choose_cryptography();
         let metrics = Arc::new(Metrics::new()?);
@@ -215,7 +215,6 @@ impl Service {
         let recovery = RecoverPayments {
             pay: pay.clone(),
             tasks: tasks.clone(),
-            runtime: Handle::current(),
             batch: settings.workers.batch,
             bell: bell.clone(),
         };
@@ -305,7 +304,6 @@ fn processing(settings: &Settings, store: &Store, tasks: &TaskTracker) -> Proces
         processor: Arc::new(ImmediateProcessor),
         clock: Arc::new(BootClock),
         tasks: tasks.clone(),
-        runtime: Handle::current(),
         bell: Arc::default(),
         terms: ProcessingTerms {
             attempts: settings.transactions.attempts,

@@ -5,13 +5,14 @@
 const CANARY: &str = "canary-of-";
 
 /// Forms in which a secret would show: as it is, encoded as in `whsec_…`, and as PostgreSQL prints
-/// bytes; then secrets whose form is not ours to choose.
-const SECRETS: [&str; 5] = [
+/// bytes; then secrets whose form is not ours to choose, and the sample of config/default.toml.
+const SECRETS: [&str; 6] = [
     CANARY,
     "Y2FuYXJ5LW9m",
     "63616e6172792d6f662d",
     "C2FVsBQIhrscChlQIMV",
     "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
+    "payonce-sample-secret",
 ];
 
 /// How API keys begin, and how much longer than what may be shown of one a text is that shows more;

@@ -1,16 +1,13 @@
-DO $$
-DECLARE new record;
-BEGIN
-    FOR new IN
-        SELECT conrelid::regclass AS of_table, conname AS name FROM pg_constraint
-        WHERE contype = 'c' AND array_length(conkey, 1) > 1
-            AND conrelid IN ('idempotency_records'::regclass, 'payments'::regclass)
-    LOOP
-        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', new.of_table, new.name);
-    END LOOP;
-END $$;
-
 ALTER TABLE idempotency_records
+    DROP CONSTRAINT fences_grow,
+    DROP CONSTRAINT what_is_unsettled_is_due,
+    DROP CONSTRAINT what_is_settled_says_when,
+    DROP CONSTRAINT what_is_settled_expires,
+    DROP CONSTRAINT what_is_settled_has_an_answer,
+    DROP CONSTRAINT an_answer_has_a_content_type,
+    DROP CONSTRAINT an_answer_has_a_body,
+    DROP CONSTRAINT a_location_is_an_answers,
+    DROP CONSTRAINT what_is_open_ends,
     DROP CONSTRAINT idempotency_records_pkey,
     ADD PRIMARY KEY (account_id, key_space, key),
     ADD CHECK (opening_fence BETWEEN 1 AND fence),
@@ -24,6 +21,11 @@ ALTER TABLE idempotency_records
     ADD CHECK (state <> 'open' OR open_until IS NOT NULL);
 
 ALTER TABLE payments
+    DROP CONSTRAINT what_was_attempted_was_sent,
+    DROP CONSTRAINT what_is_final_says_when,
+    DROP CONSTRAINT what_failed_says_why,
+    DROP CONSTRAINT what_is_paid_names_its_charge,
+    DROP CONSTRAINT a_decline_is_a_failure,
     DROP CONSTRAINT payments_pkey,
     ADD PRIMARY KEY (account_id, id),
     DROP CONSTRAINT payments_one_for_each_generation,

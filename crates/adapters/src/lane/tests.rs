@@ -45,6 +45,9 @@ struct Scene {
 
 const PATIENT: Duration = Duration::from_secs(60);
 
+/// Nothing in these tests takes so long.
+const LONG: Duration = Duration::from_secs(20);
+
 fn scene(batch: usize, queue: usize, wait: Duration) -> Scene {
     let (entered, has_entered) = channel();
     let (let_it, gate) = channel();
@@ -69,14 +72,17 @@ impl Scene {
     /// Makes the lane busy with a call.
     fn busy(&self, number: u32) -> tokio::task::JoinHandle<Result<u32, LaneError>> {
         let call = self.call(number);
-        self.entered.recv().expect("it runs");
+        self.entered.recv_timeout(LONG).expect("it runs");
         call
     }
 
     async fn queued(&self, waiting: usize) {
-        while self.lane.pool_use("lane").waiting < waiting {
-            tokio::task::yield_now().await;
-        }
+        let are_there = async {
+            while self.lane.pool_use("lane").waiting < waiting {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(LONG, are_there).await.expect("they wait");
     }
 
     fn batches(&self) -> Vec<Vec<u32>> {

@@ -1,4 +1,4 @@
-//! Names of headers that answers carry and no standard crate knows: parsed once.
+//! Names of headers that no standard crate knows: parsed once.
 
 use actix_web::http::header::HeaderName;
 

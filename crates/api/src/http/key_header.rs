@@ -3,9 +3,8 @@
 use actix_web::http::header::{HeaderMap, HeaderValue};
 use payonce_domain::idempotency::IdempotencyKey;
 
+use super::header_names::IDEMPOTENCY_KEY;
 use super::problem::{Code, Problem};
-
-const NAME: &str = "Idempotency-Key";
 
 /// A key with its spelling on the wire.
 #[derive(Debug, Clone)]
@@ -19,7 +18,7 @@ pub struct KeyHeader {
 impl KeyHeader {
     /// Reads exactly one key.
     pub fn read(headers: &HeaderMap) -> Result<Self, Problem> {
-        let mut values = headers.get_all(NAME);
+        let mut values = headers.get_all(&IDEMPOTENCY_KEY);
         let Some(value) = values.next() else {
             let missing = Problem::new(Code::IdempotencyKeyMissing);
             return Err(if headers.contains_key("X-Idempotency-Key") {

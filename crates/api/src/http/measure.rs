@@ -16,6 +16,7 @@ use metrics::{
     gauge, histogram,
 };
 
+use super::header_names::IDEMPOTENT_REPLAYED;
 use super::problem::Problem;
 use super::route_label::{PAYMENT_ROUTES, RouteLabel};
 use crate::api::Api;
@@ -194,7 +195,7 @@ fn outcome(response: &ServiceResponse<BoxBody>, creates_payment: bool) -> &'stat
     if let Some(error) = response.response().error() {
         return error.as_error::<Problem>().map_or("error", Problem::code);
     }
-    let is_replay = response.headers().get("idempotent-replayed");
+    let is_replay = response.headers().get(&IDEMPOTENT_REPLAYED);
     if is_replay.is_some_and(|mark| mark == "true") {
         return "replayed";
     }

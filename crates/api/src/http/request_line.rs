@@ -9,6 +9,7 @@ use actix_web::http::header::HeaderMap;
 use payonce_domain::account::{AccountId, RequestId};
 
 use super::caller::AsksFor;
+use super::header_names::IDEMPOTENT_REPLAYED;
 use super::route_label::RouteLabel;
 
 /// A request's line, written when it is dropped.
@@ -37,7 +38,7 @@ impl RequestLine {
     /// Notes the answer.
     pub fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.status = Some(status);
-        let mark = headers.get("idempotent-replayed");
+        let mark = headers.get(&IDEMPOTENT_REPLAYED);
         self.is_replay = mark.is_some_and(|mark| mark == "true");
     }
 }

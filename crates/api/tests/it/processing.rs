@@ -9,7 +9,6 @@ use futures_util::future::join_all;
 use payonce_domain::ports::{BoxedError, Clock, TransactionProcessor};
 use payonce_domain::transaction::Transaction;
 use payonce_domain::use_cases::{ProcessTransactions, ProcessingTerms, TransactionsUnderWay};
-use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -64,7 +63,6 @@ fn worker(app: &TestApp, referee: &Arc<Referee>, at_a_time: u32) -> Arc<ProcessT
         processor: Arc::clone(referee) as Arc<dyn TransactionProcessor>,
         clock: Arc::new(RuntimeClock(Instant::now())),
         tasks: TaskTracker::new(),
-        runtime: Handle::current(),
         bell: Arc::default(),
         terms: ProcessingTerms {
             attempts: 2,

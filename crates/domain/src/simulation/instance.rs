@@ -113,7 +113,7 @@ impl Instance {
             replays: replays.clone(),
             terms: terms.pay,
         });
-        let (tasks, handle) = (TaskTracker::new(), runtime.handle().clone());
+        let tasks = TaskTracker::new();
         let bell = Arc::new(Notify::new());
         let create = Arc::new(CreatePayment {
             pay: pay.clone(),
@@ -159,13 +159,7 @@ impl Instance {
             root: Arc::default(),
             runtime,
         };
-        let recovery = RecoverPayments {
-            pay,
-            tasks: tasks.clone(),
-            runtime: handle.clone(),
-            batch: 2,
-            bell: bell.clone(),
-        };
+        let recovery = RecoverPayments { pay, tasks: tasks.clone(), batch: 2, bell: bell.clone() };
         let recovery_line = line.clone();
         instance.spawn(async move {
             loop {
@@ -193,7 +187,6 @@ impl Instance {
                 processor: line.clone(),
                 clock,
                 tasks,
-                runtime: handle,
                 bell: transactions_bell,
                 terms: terms.processing,
             };

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use time::macros::datetime;
-use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use super::fixtures::{self, Story};
@@ -100,7 +99,6 @@ async fn recovery_asks_for_no_gateways_payments() {
         let recovery = RecoverPayments {
             pay: Arc::new(story.pay()),
             tasks: TaskTracker::new(),
-            runtime: Handle::current(),
             batch: 10,
             bell: Arc::default(),
         };

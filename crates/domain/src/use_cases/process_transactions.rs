@@ -11,7 +11,6 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
@@ -62,8 +61,6 @@ pub struct ProcessTransactions {
     pub clock: Arc<dyn Clock>,
     /// Tasks that a shutdown waits for.
     pub tasks: TaskTracker,
-    /// Where they run.
-    pub runtime: Handle,
     /// Rings when there may be work that need not wait for the next look.
     pub bell: Arc<Notify>,
     /// How it is done.
@@ -156,7 +153,7 @@ impl ProcessTransactions {
         }
         for transaction in due.transactions {
             let attempt = self.attempt(transaction, leased_at);
-            under_way.attempts.spawn_on(self.tasks.track_future(attempt), &self.runtime);
+            under_way.attempts.spawn(self.tasks.track_future(attempt));
         }
         let has_more = taken >= usize::try_from(room).unwrap_or(usize::MAX);
         Ok(BegunTransactions { taken, next_due_in: due.next_due_in, has_more })

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -17,8 +16,6 @@ pub struct RecoverPayments {
     pub pay: Arc<PayPayment>,
     /// Tasks that a shutdown waits for.
     pub tasks: TaskTracker,
-    /// Where they run.
-    pub runtime: Handle,
     /// Most payments in one batch; all of a batch are worked on at once.
     pub batch: u32,
     /// Rings when there is work that need not wait for the next round.
@@ -61,7 +58,7 @@ impl RecoverPayments {
                 let span =
                     tracing::info_span!(parent: None, "recover", payment = %owned.payment.id);
                 let work = async move { pay.execute(owned, leased_at).await };
-                self.tasks.spawn_on(work.instrument(span), &self.runtime)
+                self.tasks.spawn(work.instrument(span))
             })
             .collect();
         for task in at_work {

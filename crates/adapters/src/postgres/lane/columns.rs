@@ -42,15 +42,15 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
-/// Makes a struct a statement that Diesel prepares once.
+/// Makes a struct a statement that Diesel prepares once, for each choice of its parts.
 macro_rules! prepared_once {
-    ($name:ident) => {
-        impl QueryId for $name<'_> {
-            type QueryId = $name<'static>;
+    ($name:ident $(<$($part:ident),+>)?) => {
+        impl<$($(const $part: bool),+)?> QueryId for $name<'_ $($(, $part)+)?> {
+            type QueryId = $name<'static $($(, $part)+)?>;
             const HAS_STATIC_QUERY_ID: bool = true;
         }
 
-        impl<C> RunQueryDsl<C> for $name<'_> {}
+        impl<C $($(, const $part: bool)+)?> RunQueryDsl<C> for $name<'_ $($(, $part)+)?> {}
     };
 }
 pub(super) use prepared_once;

@@ -7,7 +7,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, SmallInt
 use diesel::{QueryResult, RunQueryDsl};
 use payonce_domain::payment::PaymentId;
 
-use super::columns::columns;
+use super::columns::{columns, prepared_once};
 use crate::store::rows::{EventRow, FinalState, PaymentRow, RecordRow};
 use crate::store::values::{Document, Id, Instant, SqlJson, SqlTime, SqlUuid};
 
@@ -261,9 +261,4 @@ impl<const OPENS: bool, const SETTLES: bool> Query for WriteAll<'_, OPENS, SETTL
     type SqlType = (Array<Id>, BigInt, BigInt);
 }
 
-impl<const OPENS: bool, const SETTLES: bool> QueryId for WriteAll<'_, OPENS, SETTLES> {
-    type QueryId = WriteAll<'static, OPENS, SETTLES>;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl<C, const OPENS: bool, const SETTLES: bool> RunQueryDsl<C> for WriteAll<'_, OPENS, SETTLES> {}
+prepared_once!(WriteAll<OPENS, SETTLES>);

@@ -15,6 +15,7 @@ use super::view::{ChargeView, error, in_flight, too_many_requests};
 use super::{charge_body, delivery, key, mode, unavailable};
 use crate::api::Api;
 use crate::http::gate::Readiness;
+use crate::http::header_names::IDEMPOTENCY_KEY;
 use crate::http::openapi::{Endpoint, parameters, values};
 
 /// Executes a charge, or repeats what became of it.
@@ -79,7 +80,7 @@ async fn read(
 ) -> Result<ChargeCommand, Refusal> {
     let refusal = |detail| Refusal::new("invalid_request", detail);
     let body = api.body_limits.read_json(request, payload).await?;
-    let keys: Vec<_> = request.headers().get_all("Idempotency-Key").collect();
+    let keys: Vec<_> = request.headers().get_all(&IDEMPOTENCY_KEY).collect();
     let key = match keys.as_slice() {
         [one] => key(one.to_str().unwrap_or_default())?,
         _ => return Err(refusal("Send exactly one Idempotency-Key header.".to_owned())),

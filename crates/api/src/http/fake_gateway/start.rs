@@ -16,6 +16,7 @@ use super::refusal::Refusal;
 use super::{charge, delivery, mode, unavailable};
 use crate::api::Api;
 use crate::http::gate::Readiness;
+use crate::http::header_names::IDEMPOTENCY_KEY;
 use crate::http::openapi::{Endpoint, parameters};
 
 /// A charge that was executed.
@@ -83,7 +84,7 @@ async fn read(
 
 /// The caller's key, which may have any form here; without one every request is another charge.
 fn key(request: &HttpRequest) -> Result<GatewayKey, Refusal> {
-    let keys: Vec<_> = request.headers().get_all("Idempotency-Key").collect();
+    let keys: Vec<_> = request.headers().get_all(&IDEMPOTENCY_KEY).collect();
     match keys.as_slice() {
         [] => Ok(GatewayKey(Uuid::new_v4())),
         [key] => Ok(GatewayKey(

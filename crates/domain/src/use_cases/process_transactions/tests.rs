@@ -48,7 +48,6 @@ fn worker(
         processor: Arc::new(processor),
         clock: Arc::new(TestClock(Instant::now())),
         tasks: TaskTracker::new(),
-        runtime: Handle::current(),
         bell: Arc::default(),
         terms: TERMS,
     }
