@@ -16,6 +16,7 @@ use crate::store::api_keys::{ApiKeyRow, ApiKeyStatements, shared_api_key_stateme
 use crate::store::backlog::{self, BacklogStatements, StateRow, shared_backlog_statements};
 use crate::store::charge_ledger::{ChargeRow, LedgerStatements, shared_ledger_statements};
 use crate::store::error::StoreError;
+use crate::store::prepared::InsertEvent;
 use crate::store::queries::{ListCall, Queries, page, shared_queries};
 use crate::store::rows::{EventRow, FinalState, PaymentRow, RecordRow};
 use crate::store::schema::{
@@ -69,13 +70,7 @@ impl Statements for SqliteConnection {
     }
 
     fn insert_events(&mut self, rows: &[EventRow]) -> QueryResult<usize> {
-        rows.iter().try_fold(0, |inserted, row| {
-            let one = diesel::insert_into(payment_events::table)
-                .values(row)
-                .on_conflict_do_nothing()
-                .execute(self)?;
-            Ok(inserted + one)
-        })
+        rows.iter().try_fold(0, |inserted, row| Ok(inserted + InsertEvent(row).execute(self)?))
     }
 
     // The transaction holds the only write lock already.

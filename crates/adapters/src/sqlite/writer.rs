@@ -15,8 +15,9 @@ use super::connections::SESSION;
 use crate::lane::Batches;
 use crate::store::error::StoreError;
 
-/// Checkpoints are made elsewhere; pages that are changed again and again stay at hand.
-const WRITER: &str = "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536; \
+/// Checkpoints are made elsewhere; pages that are changed again and again stay at hand. Not more than 8 MiB
+/// of them: SQLite goes through all of its cache at the end of each transaction that moved pages.
+const WRITER: &str = "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -8192; \
      PRAGMA temp_store = MEMORY";
 
 /// A write with the way back to its caller, whatever it returns.

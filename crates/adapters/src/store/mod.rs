@@ -14,6 +14,7 @@ pub mod opaque;
 pub mod options;
 pub mod pool;
 pub mod pool_use;
+pub mod prepared;
 pub mod queries;
 pub mod rows;
 pub mod schema;

@@ -22,9 +22,8 @@ use super::schema::{idempotency_records, payment_events, payments};
 use super::values::{SqlJson, SqlTime, SqlUuid};
 
 /// A row of `idempotency_records`.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = idempotency_records, treat_none_as_default_value = false)]
-#[diesel(treat_none_as_null = true, primary_key(account_id, key_space, key))]
 pub struct RecordRow {
     pub(crate) account_id: String,
     pub(crate) key_space: String,
@@ -84,8 +83,7 @@ pub struct PaymentRow {
 }
 
 /// What a settle writes into `payments`.
-#[derive(Debug, Clone, PartialEq, AsChangeset)]
-#[diesel(table_name = payments, treat_none_as_null = true)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FinalState {
     pub(crate) status: String,
     pub(crate) gateway_reference: Option<String>,

@@ -126,15 +126,11 @@ macro_rules! shared_statements {
         }
 
         fn insert_record_if_absent(&mut self, row: &RecordRow) -> QueryResult<bool> {
-            let inserted = diesel::insert_into(idempotency_records::table)
-                .values(row)
-                .on_conflict_do_nothing()
-                .execute(self)?;
-            Ok(inserted == 1)
+            Ok($crate::store::prepared::InsertRecord(row).execute(self)? == 1)
         }
 
         fn save_record(&mut self, row: &RecordRow) -> QueryResult<usize> {
-            diesel::update(idempotency_records::table.find(row.key())).set(row).execute(self)
+            $crate::store::prepared::SaveRecord(row).execute(self)
         }
 
         fn pin_setting(&mut self, name: &str, check_value: &str) -> QueryResult<String> {
@@ -149,7 +145,7 @@ macro_rules! shared_statements {
         }
 
         fn insert_payment(&mut self, row: &PaymentRow) -> QueryResult<usize> {
-            diesel::insert_into(payments::table).values(row).on_conflict_do_nothing().execute(self)
+            $crate::store::prepared::InsertPayment(row).execute(self)
         }
 
         fn newest_payment(&mut self, id: &RecordId) -> QueryResult<Option<PaymentRow>> {
@@ -211,12 +207,7 @@ macro_rules! shared_statements {
         }
 
         fn finish_payment(&mut self, payment: &Payment, end: &FinalState) -> QueryResult<usize> {
-            let key = (payment.record.account.as_str(), SqlUuid(payment.id.0));
-            // Not `eq_any`: Diesel prepares a list anew each time.
-            let is_unsettled =
-                payments::status.eq("PROCESSING").or(payments::status.eq("NEEDS_REVIEW"));
-            let unsettled = payments::table.find(key).filter(is_unsettled);
-            diesel::update(unsettled).set(end).execute(self)
+            $crate::store::prepared::FinishPayment::of(payment, end).execute(self)
         }
     };
 }
