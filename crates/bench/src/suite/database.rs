@@ -15,6 +15,17 @@ use crate::books::count;
 /// Numbers them within this process.
 static MADE: AtomicU32 = AtomicU32::new(0);
 
+/// What leaves a server with a gigabyte of log files to write again, as any has that was in use: a new one
+/// makes each file when it is needed, and all commits wait for that.
+const USE: [&str; 6] = [
+    "CREATE TABLE used AS SELECT repeat(md5(n::text), 30) AS filler FROM generate_series(1, 1200000) AS n",
+    "CHECKPOINT",
+    "UPDATE used SET filler = filler || 'a' WHERE ctid < '(60000,0)'",
+    "CHECKPOINT",
+    "DROP TABLE used",
+    "CHECKPOINT",
+];
+
 /// A database that nobody else uses, gone when it is dropped.
 pub struct Database {
     url: String,
@@ -35,6 +46,11 @@ impl Database {
         let mut url = Url::parse(server)?;
         url.set_path(&name);
         Ok(Self { url: url.into(), place: Place::Server { url: server.to_owned(), name } })
+    }
+
+    /// Uses a server for a while, so that it is measured as it will be and not as it began.
+    pub fn use_server(server: &str) -> Result<(), Failure> {
+        USE.iter().try_for_each(|statement| run(server, statement))
     }
 
     /// A file that does not exist yet, in a folder of its own.

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
@@ -71,6 +72,8 @@ pub struct Stage {
     pub seconds: u32,
     log: File,
     settings: String,
+    has_used_disk: AtomicBool,
+    has_used_tmpfs: AtomicBool,
 }
 
 /// What a load did to the service.
@@ -89,7 +92,17 @@ impl Stage {
         let wrk = Wrk::new(surroundings.wrk.clone(), scratch)?;
         let pgbench = Pgbench::new(surroundings.pgbench.clone(), scratch)?;
         let settings = service::run(&["config", "show"], &[]).await?;
-        Ok(Self { surroundings, wrk, pgbench, seconds, log, settings })
+        let (has_used_disk, has_used_tmpfs) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self {
+            surroundings,
+            wrk,
+            pgbench,
+            seconds,
+            log,
+            settings,
+            has_used_disk,
+            has_used_tmpfs,
+        })
     }
 
     /// Whether this build has a setting.
@@ -107,10 +120,17 @@ impl Stage {
     /// An empty database.
     pub fn database(&self, store: Store) -> Result<Database, Failure> {
         match store {
-            Store::Disk => Database::on_server(&self.surroundings.disk),
-            Store::Tmpfs => Database::on_server(&self.surroundings.tmpfs),
+            Store::Disk => self.on_server(&self.surroundings.disk, &self.has_used_disk),
+            Store::Tmpfs => self.on_server(&self.surroundings.tmpfs, &self.has_used_tmpfs),
             Store::Sqlite => Database::in_file(&self.surroundings.scratch),
         }
+    }
+
+    fn on_server(&self, url: &str, has_used: &AtomicBool) -> Result<Database, Failure> {
+        if !has_used.swap(true, Ordering::Relaxed) {
+            Database::use_server(url)?;
+        }
+        Database::on_server(url)
     }
 
     /// Brings a database to the newest schema.
