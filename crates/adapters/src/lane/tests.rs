@@ -152,7 +152,8 @@ async fn a_call_whose_turn_comes_too_late_is_refused_and_never_runs() {
     let scene = scene(256, 100, Duration::from_millis(20));
     let first = scene.busy(1);
     let late = scene.call(2);
-    assert_eq!(late.await.expect("it ran"), Err(LaneError::Late));
+    let late = tokio::time::timeout(LONG, late).await.expect("it does not wait for its turn");
+    assert_eq!(late.expect("it ran"), Err(LaneError::Late));
     scene.gate.send(()).expect("it waits");
     assert_eq!(first.await.expect("it ran"), Ok(10), "a call whose turn has come is waited for");
     let next = scene.busy(3);

@@ -1,6 +1,7 @@
 //! The pool, and how work gets onto a connection.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool_diesel::postgres::{Manager, Pool};
@@ -13,7 +14,9 @@ use payonce_domain::ports::{
 };
 use url::Url;
 
-use super::lane::{Call, PostgresBatches, Queued, Reply};
+use super::lane::{
+    Announcing, Call, Opening, OpeningEnd, PostgresBatches, Queued, Reply, SettledAt, Settling,
+};
 use super::notifications;
 use super::pooler::hands_sessions_around;
 use super::session::Session;
@@ -42,6 +45,7 @@ const PARAMETERS: [(&str, &str); 6] = [
 pub struct PostgresConnections {
     pool: Pool,
     lane: Arc<Lane<Call>>,
+    meets_known_keys: Arc<AtomicBool>,
     session: Session,
     url: String,
     /// Where the server itself is: for what needs a session that lasts.
@@ -70,33 +74,52 @@ impl Connections for PostgresConnections {
             .runtime(Runtime::Tokio1)
             .post_create(set_up_by(move |conn: &mut PgConnection| of_pool.begin(conn)))
             .build()?;
-        let batches = |_| PostgresBatches::new(url.clone(), is_pooled, measurements);
+        let meets_known_keys = Arc::new(AtomicBool::new(false));
+        let known = || Arc::clone(&meets_known_keys);
+        let batches = |_| PostgresBatches::new(url.clone(), is_pooled, known(), measurements);
         let batches = (0..options.lane.connections.max(1)).map(batches);
         let lane = Lane::start(&options.lane, options.pool_wait, measurements, batches)?;
         let direct_url = direct_url.unwrap_or_else(|| url.clone());
-        Ok(Self { pool, lane: Arc::new(lane), session, url, direct_url })
+        Ok(Self { pool, lane: Arc::new(lane), meets_known_keys, session, url, direct_url })
     }
 
     async fn open(&self, call: OpenPayment) -> Result<Opened, RepositoryError> {
-        match self.lane.call(|reply| Call::Open(Box::new(Queued { call, reply }))).await? {
-            Reply::Done(opened) => Ok(opened),
-            Reply::Alone(call) => self.write(move |conn| transactions::open(conn, &call)).await,
+        let call = Opening::of(call);
+        if !self.meets_known_keys.load(Ordering::Relaxed) {
+            // Here it is nobody else's wait.
+            call.rows();
         }
+        let queued = |reply| Call::Open(Box::new(Queued { call, reply }));
+        let Reply { call, end } = self.lane.call(queued).await?;
+        match end {
+            Some(OpeningEnd::Inserted(now)) => return Ok(call.opened(now)),
+            Some(OpeningEnd::Known(record)) => {
+                if let Some(replayed) = call.replayed(*record) {
+                    return Ok(replayed);
+                }
+            }
+            None => {}
+        }
+        self.write(move |conn| transactions::open(conn, &call.call)).await
     }
 
     async fn settle(&self, call: Settle) -> Result<Settled, RepositoryError> {
-        match self.lane.call(|reply| Call::Settle(Box::new(Queued { call, reply }))).await? {
-            Reply::Done(settled) => Ok(settled),
-            Reply::Alone(call) => self.write(move |conn| transactions::settle(conn, &call)).await,
+        let call = Settling::of(call);
+        let queued = |reply| Call::Settle(Box::new(Queued { call, reply }));
+        let Reply { call, end } = self.lane.call(queued).await?;
+        match end {
+            Some(SettledAt(now)) => Ok(call.settled(now)),
+            None => self.write(move |conn| transactions::settle(conn, &call.call)).await,
         }
     }
 
     async fn ingest(&self, call: AnnouncedTransaction) -> Result<Ingested, RepositoryError> {
-        match self.lane.call(|reply| Call::Ingest(Box::new(Queued { call, reply }))).await? {
-            Reply::Done(ingested) => Ok(ingested),
-            Reply::Alone(call) => {
-                self.write(move |conn| transaction_queue::ingest(conn, &call)).await
-            }
+        let call = Announcing::of(call);
+        let queued = |reply| Call::Ingest(Box::new(Queued { call, reply }));
+        let Reply { call, end } = self.lane.call(queued).await?;
+        match end {
+            Some(ingested) => Ok(ingested),
+            None => self.write(move |conn| transaction_queue::ingest(conn, &call.call)).await,
         }
     }
 

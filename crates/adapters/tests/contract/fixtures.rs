@@ -120,6 +120,7 @@ pub fn settle(owned: &Owned, body: &str) -> Settle {
     timeline.add(EventKind::Completed, None, None);
     Settle {
         payment: completed(owned),
+        opened_by: owned.request_id.clone(),
         fence: owned.fence,
         answer: answer(body),
         retention: DAY,

@@ -124,6 +124,7 @@ impl Elsewhere {
         let settle = Settle {
             answer: JsonAnswers.final_answer(&payment, &self.owned.request_id),
             payment,
+            opened_by: self.owned.request_id.clone(),
             fence: self.owned.fence,
             retention: Duration::from_secs(24 * 3600),
             events: Vec::new(),

@@ -56,8 +56,9 @@ pub async fn a_failure_while_settling_leaves_the_payment_to_recovery(database: A
     assert_eq!(app.charges(), 1);
 }
 
-/// A payment commits twice: when it opens, by the one statement that holds its key, and when it
-/// settles, by a commit. The answer is lost, or what commits: whoever sent it cannot tell which.
+/// A payment commits twice: when it opens, by the first statement that holds its key, and when it
+/// settles, by the one that holds its answer's `Location`. The answer is lost, or what commits:
+/// whoever sent it cannot tell which.
 async fn a_commit_in_doubt_is_looked_up(database: Arc<Database>) {
     for (settles, loss) in
         [(false, Loss::Commit), (false, Loss::Answer), (true, Loss::Commit), (true, Loss::Answer)]
@@ -72,7 +73,7 @@ async fn a_commit_in_doubt_is_looked_up(database: Arc<Database>) {
         let app = TestApp::start(&database, url.as_str(), &[]);
         app.ready().await;
         let before = app.payments().await.len();
-        fuse.blow_at(if settles { "COMMIT\0" } else { &key }, loss);
+        fuse.blow_at(if settles { "/v1/payments/" } else { &key }, loss);
         let paid = app.pay(&key, BODY).await;
         paid.is_first();
         assert!(fuse.is_blown(), "{key}");

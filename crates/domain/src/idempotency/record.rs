@@ -126,6 +126,18 @@ pub struct Settlement {
     pub expires_at: OffsetDateTime,
 }
 
+impl Settlement {
+    /// Of now, to be replayed for this long.
+    pub fn new(answer: StoredAnswer, retention: Duration, now: OffsetDateTime) -> Self {
+        Self { answer, settled_at: now, expires_at: now + retention }
+    }
+
+    /// What a repeat is told now; `request_id` opened the record.
+    pub fn told(self, request_id: RequestId, now: OffsetDateTime) -> SettledAnswer {
+        SettledAnswer { answer: self.answer, expires_at: self.expires_at, told_at: now, request_id }
+    }
+}
+
 /// Remembers one key of one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyRecord {
@@ -225,12 +237,9 @@ impl IdempotencyRecord {
             return Claim::Mismatch;
         }
         match &self.state {
-            RecordState::Settled(settlement) => Claim::Replay(SettledAnswer {
-                answer: settlement.answer.clone(),
-                expires_at: settlement.expires_at,
-                told_at: now,
-                request_id: self.request_id.clone(),
-            }),
+            RecordState::Settled(settlement) => {
+                Claim::Replay(settlement.clone().told(self.request_id.clone(), now))
+            }
             RecordState::Running { .. } if self.is_own_opening(terms) => {
                 self.take_lease(terms.lease, now);
                 Claim::AlreadyOurs
@@ -252,6 +261,18 @@ impl IdempotencyRecord {
             | RecordState::InReview
             | RecordState::Purged { .. } => Claim::Pending,
         }
+    }
+
+    /// The stored answer, where a further request gets it and nothing is to be written for it: what
+    /// [`claim_again`](Self::claim_again) decides then.
+    pub fn replay(&self, fingerprint: &Fingerprint, now: OffsetDateTime) -> Option<SettledAnswer> {
+        let RecordState::Settled(settlement) = &self.state else {
+            return None;
+        };
+        let is_same = self.fingerprint.is_comparable() && self.fingerprint == *fingerprint;
+        let is_noted = now - self.last_seen_at < SEEN_WITHIN;
+        (is_same && is_noted && !self.is_expired(now))
+            .then(|| settlement.clone().told(self.request_id.clone(), now))
     }
 
     /// Takes an unsettled record that is due, for the recovery worker; false when it is not.
@@ -343,16 +364,11 @@ impl IdempotencyRecord {
             RecordState::Settled(settlement) if self.fence == fence => settlement.clone(),
             _ => {
                 self.check_owner(fence)?;
-                Settlement { answer, settled_at: now, expires_at: now + retention }
+                Settlement::new(answer, retention, now)
             }
         };
         self.state = RecordState::Settled(settlement.clone());
-        Ok(SettledAnswer {
-            answer: settlement.answer,
-            expires_at: settlement.expires_at,
-            told_at: now,
-            request_id: self.request_id.clone(),
-        })
+        Ok(settlement.told(self.request_id.clone(), now))
     }
 
     /// Notes that the key was seen, to ten minutes: a replay is not worth a write.

@@ -153,6 +153,12 @@ pub struct InvalidTransition {
 }
 
 impl Payment {
+    /// Opened now; for what was prepared before the store told its time.
+    #[must_use]
+    pub fn opened_at(self, now: OffsetDateTime) -> Self {
+        Self { first_sent_at: self.first_sent_at.map(|_| now), created_at: now, ..self }
+    }
+
     /// The name of its state.
     pub fn status(&self) -> PaymentStatus {
         match self.state {

@@ -269,6 +269,8 @@ pub struct HandOver {
 pub struct Settle {
     /// The payment in its final state.
     pub payment: Payment,
+    /// The request that opened it, as its owner knows.
+    pub opened_by: RequestId,
     /// The caller's number.
     pub fence: Fence,
     /// What is replayed from now on.

@@ -166,6 +166,7 @@ impl PayPayment {
         let asked_at = self.replays.now();
         let settle = Settle {
             answer: self.format.final_answer(&payment, ended.request_id),
+            opened_by: ended.request_id.clone(),
             fence: ended.fence,
             retention: payment.record.space.retention(self.terms.retention),
             payment,

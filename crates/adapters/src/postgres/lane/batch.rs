@@ -1,51 +1,61 @@
-//! One batch: lock what is settled, decide, write all of it in one statement, read what was there.
+//! One batch: decide, write all of it in one statement, read what was there.
 //!
 //! It does what the many callers have in common. A call that meets anything else (a key in use, a
-//! row that somebody holds, a forgotten key) is left to run alone: its outcome stays `None`.
+//! row that somebody holds, a fence that is lost, a forgotten key) is left to run alone: its outcome
+//! stays `None`.
 //!
-//! Locks are taken without waiting, and inserts wait in the order of their keys, so that instances
-//! never wait for each other in a circle.
+//! What the many have in common is known before anything is read: a key that nobody has used, a
+//! record that is its owner's still. The domain decides on that, and the statement writes what it
+//! finds so, under its locks. Locks are taken without waiting, and inserts wait in the order of their
+//! keys, so that instances never wait for each other in a circle.
 
 use std::collections::{HashMap, HashSet};
 
 use diesel::RunQueryDsl;
 use diesel::pg::PgConnection;
-use payonce_domain::idempotency::{Claim, IdempotencyRecord, RecordId};
-use payonce_domain::payment::Payment;
-use payonce_domain::ports::{
-    AnnouncedTransaction, Ingested, OpenPayment, Opened, Owned, OwnedBy, Settle, Settled,
-};
-use payonce_domain::transaction::Transaction;
+use payonce_domain::idempotency::RecordId;
+use payonce_domain::ports::Ingested;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::ingested::{InsertTransactions, NewTransactions};
-use super::records::{LockRecords, ReadRecords};
-use super::writes::{FinishedRow, WriteAll, Writes};
+use super::calls::{Announcing, KnownRecord, Opening, Settling};
+use super::ingested::InsertTransactions;
+use super::records::ReadRecords;
+use super::rows::BEGINNING;
+use super::writes::{SettledRow, WriteAll, Writes};
 use crate::store::error::StoreError;
-use crate::store::rows::{EventRow, FinalState, PaymentRow, RecordRow};
-use crate::store::statements::Statements;
-use crate::store::transaction_queue::TransactionRow;
+use crate::store::rows::RecordRow;
 use crate::store::values::{SqlTime, SqlUuid};
 
 /// The calls of a batch.
 #[derive(Default)]
 pub struct Calls<'a> {
     /// Payments to open.
-    pub opens: Vec<&'a OpenPayment>,
+    pub openings: Vec<&'a Opening>,
     /// Payments to settle.
-    pub settles: Vec<&'a Settle>,
+    pub settlings: Vec<&'a Settling>,
     /// Transactions to store.
-    pub announced: Vec<&'a AnnouncedTransaction>,
+    pub announced: Vec<&'a Announcing>,
 }
+
+/// What became of a payment to open.
+pub enum OpeningEnd {
+    /// It was opened, at this time.
+    Inserted(OffsetDateTime),
+    /// Its key was known.
+    Known(Box<KnownRecord>),
+}
+
+/// A payment was settled, at this time.
+pub struct SettledAt(pub OffsetDateTime);
 
 /// What became of them, each in its place; `None` is left to run alone.
 #[derive(Default)]
 pub struct Outcomes {
     /// Of the payments to open.
-    pub opens: Vec<Option<Opened>>,
+    pub openings: Vec<Option<OpeningEnd>>,
     /// Of the payments to settle.
-    pub settles: Vec<Option<Settled>>,
+    pub settlings: Vec<Option<SettledAt>>,
     /// Of the transactions to store.
     pub announced: Vec<Option<Ingested>>,
     /// Whether a key was known already.
@@ -55,7 +65,7 @@ pub struct Outcomes {
 impl Calls<'_> {
     /// Whether one statement writes all of it: then it is a transaction by itself.
     pub fn is_one_statement(&self) -> bool {
-        self.settles.is_empty() && (self.opens.is_empty() || self.announced.is_empty())
+        self.announced.is_empty() || (self.openings.is_empty() && self.settlings.is_empty())
     }
 }
 
@@ -66,234 +76,143 @@ pub fn run(
     calls: &Calls<'_>,
     looks_first: bool,
 ) -> Result<Outcomes, StoreError> {
-    let mut clock = None;
-    let locked = lock(conn, &calls.settles, &mut clock)?;
-    let mut known = match looks_first {
-        true => look_up(conn, calls.opens.iter().map(|call| &call.record), &mut clock)?,
-        false => HashMap::new(),
-    };
-    let now = clock.map_or_else(|| conn.now(), Ok)?;
+    let openings = || calls.openings.iter().copied();
+    let mut known = Known::default();
+    if looks_first {
+        known.look_up(conn, openings())?;
+    }
     let mut writes = Writes::default();
-    let settles = settle(&calls.settles, locked, now, &mut writes);
-    let openings = prepare(&calls.opens, &known, now, &mut writes);
-    let inserted = write(conn, &writes)?;
-    let announced = ingest(conn, &calls.announced, now)?;
-    let opened = calls.opens.iter().zip(openings);
-    let end =
-        |(call, opening): (&&OpenPayment, Option<Opening>)| opening?.end(call, &inserted, now);
-    let mut opens: Vec<Option<Opened>> = opened.map(end).collect();
-    let others = || calls.opens.iter().zip(&opens).filter(|(_, outcome)| outcome.is_none());
+    let is_settling = settle(&calls.settlings, &mut writes);
+    open(&calls.openings, &known, &mut writes);
+    let written = write(conn, &writes)?;
+    let announced = ingest(conn, &calls.announced)?;
+    let others = || openings().filter(|opening| !written.opened(opening));
     let met_known_keys = others().next().is_some();
-    let unseen = others().map(|(call, _)| &call.record).filter(|id| !known.contains_key(id));
-    known.extend(look_up(conn, unseen, &mut clock)?);
-    for (call, outcome) in calls.opens.iter().zip(&mut opens).filter(|(_, end)| end.is_none()) {
-        *outcome = known.get(&call.record).and_then(|record| stored_answer(record, call, now));
+    let unseen: Vec<_> = others().filter(|opening| known.of(opening).is_none()).collect();
+    known.look_up(conn, unseen.into_iter())?;
+    let end = |opening: &Opening| match written.opened(opening) {
+        true => Some(OpeningEnd::Inserted(written.now)),
+        false => known.of(opening).cloned().map(Box::new).map(OpeningEnd::Known),
+    };
+    let openings = openings().map(end).collect();
+    let settlings = calls.settlings.iter().zip(is_settling);
+    let settlings = settlings
+        .map(|(settling, is)| (is && written.settled(settling)).then_some(SettledAt(written.now)))
+        .collect();
+    Ok(Outcomes { openings, settlings, announced, met_known_keys })
+}
+
+/// Records that were there already, sorted by key.
+#[derive(Default)]
+struct Known(Vec<KnownRecord>);
+
+impl Known {
+    fn of(&self, opening: &Opening) -> Option<&KnownRecord> {
+        let place = self.0.binary_search_by(|known| known.row.key().cmp(&key(opening)));
+        place.ok().and_then(|place| self.0.get(place))
     }
-    Ok(Outcomes { opens, settles, announced, met_known_keys })
-}
 
-/// Reads the records of these keys, those that are there, and the clock.
-fn look_up<'a>(
-    conn: &mut PgConnection,
-    ids: impl Iterator<Item = &'a RecordId>,
-    clock: &mut Option<OffsetDateTime>,
-) -> Result<HashMap<RecordId, IdempotencyRecord>, StoreError> {
-    let ids: Vec<_> = ids.collect::<HashSet<_>>().into_iter().collect();
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let found = ReadRecords::of(&ids).load::<(SqlTime, RecordRow)>(conn)?;
-    Ok(by_key(tell_time(found, clock)))
-}
-
-/// Takes the clock's reading from the first of these rows.
-fn tell_time(
-    rows: Vec<(SqlTime, RecordRow)>,
-    clock: &mut Option<OffsetDateTime>,
-) -> Vec<RecordRow> {
-    *clock = clock.or(rows.first().map(|(now, _)| now.0));
-    rows.into_iter().map(|(_, row)| row).collect()
-}
-
-/// What an opening writes if nobody has used its key.
-struct Opening {
-    record: IdempotencyRecord,
-    payment: Payment,
-}
-
-impl Opening {
-    /// What the caller is told once everything is written.
-    fn end(
-        self,
-        call: &OpenPayment,
-        inserted: &HashSet<Uuid>,
-        now: OffsetDateTime,
-    ) -> Option<Opened> {
-        let Self { record, payment } = self;
-        if !inserted.contains(&payment.id.0) {
-            return None;
+    /// Reads those of the keys of these payments.
+    fn look_up<'a>(
+        &mut self,
+        conn: &mut PgConnection,
+        openings: impl Iterator<Item = &'a Opening>,
+    ) -> Result<(), StoreError> {
+        let keys: HashSet<_> = openings.map(key).collect();
+        if !keys.is_empty() {
+            let found = ReadRecords::of(&keys).load::<(SqlTime, RecordRow)>(conn)?;
+            self.0.extend(found.into_iter().map(|(now, row)| KnownRecord { now: now.0, row }));
+            self.0.sort_unstable_by(|one, other| one.row.key().cmp(&other.row.key()));
         }
-        Some(if call.queued {
-            Opened::Pending(Box::new(payment))
-        } else {
-            Opened::Owned(Box::new(Owned {
-                payment,
-                fence: record.fence,
-                request_id: record.request_id,
-                by: OwnedBy::Opening,
-                open_until: None,
-                now,
-            }))
-        })
+        Ok(())
     }
+}
+
+/// Account, key space and key.
+fn key(opening: &Opening) -> (&str, &str, &str) {
+    let RecordId { account, space, key } = &opening.call.record;
+    (account.as_str(), space.as_str(), key.as_str())
 }
 
 /// Notes what is to be written for the payments to open whose keys are not known.
-fn prepare(
-    calls: &[&OpenPayment],
-    known: &HashMap<RecordId, IdempotencyRecord>,
-    now: OffsetDateTime,
-    writes: &mut Writes,
-) -> Vec<Option<Opening>> {
-    let at = SqlTime::truncated(now);
-    let prepare = |call: &&OpenPayment| {
-        if known.contains_key(&call.record) {
-            return None;
-        }
-        let record = call.record(now);
-        let payment = call.payment(record.generation, now);
-        let created = call.created_event(record.fence);
-        writes.records.push(RecordRow::from(&record));
-        writes.opened.push(PaymentRow::from(&payment));
-        writes.created.push(EventRow::new(&call.record, payment.id, &created, at));
-        Some(Opening { record, payment })
-    };
-    let openings = calls.iter().map(prepare).collect();
+fn open<'a>(openings: &[&'a Opening], known: &Known, writes: &mut Writes<'a>) {
+    for opening in openings.iter().filter(|opening| known.of(opening).is_none()) {
+        let rows = opening.rows();
+        writes.records.push(&rows.record);
+        writes.payments.push(&rows.payment);
+        writes.events.push(&rows.created);
+    }
     writes.records.sort_unstable_by(|one, other| one.key().cmp(&other.key()));
-    openings
 }
 
-/// The record's answer to a further call, where that is all there is to it. A settled record does not
-/// change before it expires: no lock is needed.
-fn stored_answer(
-    record: &IdempotencyRecord,
-    call: &OpenPayment,
-    now: OffsetDateTime,
-) -> Option<Opened> {
-    let mut seen = record.clone();
-    let fingerprint = call.request.fingerprint();
-    match seen.claim_again(&call.claim_terms(&fingerprint, false), now) {
-        Claim::Replay(answer) if seen == *record => Some(Opened::Replay(answer)),
-        _ => None,
-    }
-}
-
-/// Locks the records of the payments to settle, but for those that somebody else holds, and reads
-/// the clock.
-fn lock(
-    conn: &mut PgConnection,
-    calls: &[&Settle],
-    clock: &mut Option<OffsetDateTime>,
-) -> Result<Vec<RecordRow>, StoreError> {
-    if calls.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids: Vec<_> = calls.iter().map(|call| &call.payment.record).collect();
-    Ok(tell_time(LockRecords::of(&ids).load(conn)?, clock))
-}
-
-/// Settles the payments whose records are locked.
-fn settle(
-    calls: &[&Settle],
-    locked: Vec<RecordRow>,
-    now: OffsetDateTime,
-    writes: &mut Writes,
-) -> Vec<Option<Settled>> {
-    let mut records = by_key(locked);
-    let at = SqlTime::truncated(now);
-    let settle = |call: &&Settle| {
-        // Taken out: a second call for the same record runs alone, behind this one.
-        let mut record = records.remove(&call.payment.record)?;
-        let before = record.state.clone();
-        if record.payment_id != call.payment.id {
-            return None;
+/// Notes what is to be written for the payments to settle; a second call for the same payment is left
+/// out, and runs behind the first.
+fn settle<'a>(settlings: &[&'a Settling], writes: &mut Writes<'a>) -> Vec<bool> {
+    let mut seen = HashSet::with_capacity(settlings.len());
+    let settle = |settling: &&'a Settling| {
+        let is_first = seen.insert(settling.call.payment.id);
+        if is_first {
+            writes.settled.push(SettledRow::of(&settling.call));
+            writes.finished.push(&settling.finished);
+            writes.events.extend(&settling.events);
         }
-        let settled = record.settle(call.fence, call.answer.clone(), call.retention, now);
-        let mut answer = settled.ok()?;
-        if record.state == before {
-            return None;
-        }
-        let row = RecordRow::from(&record);
-        writes.finished.push(FinishedRow::new(&row, FinalState::from(&call.payment)));
-        writes.settled.push(row);
-        let payment = call.payment.id;
-        let event = |event| EventRow::new(&call.payment.record, payment, event, at);
-        writes.events.extend(call.events.iter().map(event));
-        if record.is_awaited {
-            writes.awaited.push(payment);
-        }
-        answer.expires_at = SqlTime::truncated(answer.expires_at).0;
-        Some(Settled::Stored(answer))
+        is_first
     };
-    calls.iter().map(settle).collect()
+    let is_settling = settlings.iter().map(settle).collect();
+    writes.settled.sort_unstable_by(|one, other| one.key().cmp(&other.key()));
+    is_settling
 }
 
 /// Stores the transactions that are new.
 fn ingest(
     conn: &mut PgConnection,
-    calls: &[&AnnouncedTransaction],
-    now: OffsetDateTime,
+    announced: &[&Announcing],
 ) -> Result<Vec<Option<Ingested>>, StoreError> {
-    if calls.is_empty() {
+    if announced.is_empty() {
         return Ok(Vec::new());
     }
-    let mut first = HashMap::with_capacity(calls.len());
-    for (place, call) in calls.iter().enumerate() {
-        first.entry(&call.key).or_insert((place, call));
+    let mut first = HashMap::with_capacity(announced.len());
+    for (place, announcing) in announced.iter().enumerate() {
+        first.entry(announcing.row.key()).or_insert((place, &announcing.row));
     }
-    let mut places = HashMap::with_capacity(first.len());
-    let mut rows = Vec::with_capacity(first.len());
-    for (key, (place, call)) in first {
-        let accepted = Transaction::accepted(key.clone(), call.contents.clone(), call.delay, now);
-        rows.push(TransactionRow::from(&accepted));
-        places.insert((key.account.as_str(), key.id.as_str()), place);
-    }
+    let mut rows: Vec<_> = first.values().map(|(_, row)| *row).collect();
     rows.sort_unstable_by(|one, other| one.key().cmp(&other.key()));
-    let inserted: Vec<(String, String)> =
-        InsertTransactions(NewTransactions::of(&rows)).load(conn)?;
+    let inserted: Vec<(String, String)> = InsertTransactions(&rows).load(conn)?;
     let new: HashSet<usize> = inserted
         .iter()
-        .filter_map(|(account, id)| places.get(&(account.as_str(), id.as_str())).copied())
+        .filter_map(|(account, id)| first.get(&(account.as_str(), id.as_str())))
+        .map(|(place, _)| *place)
         .collect();
-    Ok((0..calls.len()).map(|place| new.contains(&place).then_some(Ingested::New)).collect())
+    Ok((0..announced.len()).map(|place| new.contains(&place).then_some(Ingested::New)).collect())
 }
 
-/// Writes what was decided, all of it but the openings whose keys somebody has used; tells the
-/// payments of the others.
-fn write(conn: &mut PgConnection, writes: &Writes) -> Result<HashSet<Uuid>, StoreError> {
-    let written: (Vec<SqlUuid>, i64, i64) =
+/// What was written of it.
+struct Written {
+    now: OffsetDateTime,
+    opened: HashSet<Uuid>,
+    settled: HashSet<Uuid>,
+}
+
+impl Written {
+    fn opened(&self, opening: &Opening) -> bool {
+        self.opened.contains(&opening.call.candidate.0)
+    }
+
+    fn settled(&self, settling: &Settling) -> bool {
+        self.settled.contains(&settling.call.payment.id.0)
+    }
+}
+
+/// Writes what was decided, where it finds what that stands on.
+fn write(conn: &mut PgConnection, writes: &Writes<'_>) -> Result<Written, StoreError> {
+    type Row = (SqlTime, Vec<SqlUuid>, Vec<SqlUuid>, i64);
+    let (now, opened, settled, _announced): Row =
         match (writes.records.is_empty(), writes.settled.is_empty()) {
-            (true, true) => return Ok(HashSet::new()),
-            (false, true) => WriteAll::<true, false>::of(writes).get_result(conn)?,
-            (true, false) => WriteAll::<false, true>::of(writes).get_result(conn)?,
-            (false, false) => WriteAll::<true, true>::of(writes).get_result(conn)?,
+            (true, true) => (SqlTime(BEGINNING), Vec::new(), Vec::new(), 0),
+            (false, true) => WriteAll::<true, false>(writes).get_result(conn)?,
+            (true, false) => WriteAll::<false, true>(writes).get_result(conn)?,
+            (false, false) => WriteAll::<true, true>(writes).get_result(conn)?,
         };
-    let (inserted, settled, finished) = written;
-    let all = |count: i64, rows: usize| usize::try_from(count).is_ok_and(|count| count == rows);
-    if !all(settled, writes.settled.len()) || !all(finished, writes.finished.len()) {
-        // Alone, each call finds out what is in its way.
-        return Err(StoreError::inconsistent("a batch", "not all of its rows could be written"));
-    }
-    for payment in &writes.awaited {
-        conn.announce(*payment)?;
-    }
-    Ok(inserted.into_iter().map(|payment| payment.0).collect())
-}
-
-/// Unreadable rows are left out: alone, their calls say what is wrong with them.
-fn by_key(rows: Vec<RecordRow>) -> HashMap<RecordId, IdempotencyRecord> {
-    rows.into_iter()
-        .filter_map(|row| IdempotencyRecord::try_from(row).ok())
-        .map(|record| (record.id.clone(), record))
-        .collect()
+    let ids = |payments: Vec<SqlUuid>| payments.into_iter().map(|payment| payment.0).collect();
+    Ok(Written { now: now.0, opened: ids(opened), settled: ids(settled) })
 }

@@ -2,40 +2,44 @@
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
+use diesel::serialize::{self, Output, ToSql, WriteTuple};
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, SqlType, Text};
 use diesel::{QueryResult, RunQueryDsl};
 
-use super::columns::{columns, prepared_once};
+use super::rows::{CLOCK, Composite, FromNow, composite, prepared_once};
 use crate::store::transaction_queue::TransactionRow;
-use crate::store::values::{Instant, SqlTime};
 
-columns! {
-    /// Transactions that were announced, sorted by key, each key once.
-    NewTransactions of TransactionRow {
-        account_id: String => Text,
-        transaction_id: String => Text,
-        source_account: String => Text,
-        destination_account: String => Text,
-        amount_minor: i64 => BigInt,
-        currency: String => Text,
-        state: String => Text,
-        fence: i64 => BigInt,
-        attempts: i32 => Integer,
-        due_at: Option<SqlTime> => Nullable<Instant>,
-        created_at: SqlTime => Instant,
+composite! {
+    /// Transactions that were announced.
+    TransactionToInsert ("transaction_to_insert") of TransactionRow {
+        transaction_id: Text,
+        source_account: Text,
+        destination_account: Text,
+        amount_minor: BigInt,
+        currency: Text,
+        state: Text,
+        fence: BigInt,
+        attempts: Integer,
+    } from now {
+        due_at: Nullable<FromNow>,
+        created_at: FromNow,
     }
 }
 
-/// Inserts those whose keys are absent, and tells which.
-pub struct InsertTransactions<'a>(pub NewTransactions<'a>);
+/// Inserts those whose keys are absent, and tells which; they are sorted by key, each key once.
+pub struct InsertTransactions<'a>(pub &'a [&'a TransactionRow]);
 
 impl QueryFragment<Pg> for InsertTransactions<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("INSERT INTO transactions (");
-        out.push_sql(NewTransactions::LIST);
-        out.push_sql(") ");
-        self.0.rows(&mut out)?;
-        out.push_sql(" ON CONFLICT DO NOTHING RETURNING account_id, transaction_id");
+        out.push_sql("WITH ");
+        out.push_sql(CLOCK);
+        out.push_sql(" INSERT INTO transactions (");
+        out.push_sql(TransactionToInsert::COLUMNS);
+        out.push_sql(") SELECT ");
+        out.push_sql(TransactionToInsert::VALUES);
+        out.push_sql(" FROM unnest(");
+        out.push_bind_param::<Array<TransactionToInsert>, _>(self.0)?;
+        out.push_sql(") AS row ON CONFLICT DO NOTHING RETURNING account_id, transaction_id");
         Ok(())
     }
 }

@@ -6,19 +6,25 @@
 //! each call reads what became of it.
 
 mod batch;
-mod columns;
+mod calls;
 mod ingested;
 mod records;
+mod rows;
 mod writes;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::{Connection, RunQueryDsl};
 use metrics::{Counter, counter, describe_counter};
-use payonce_domain::ports::{AnnouncedTransaction, Ingested, OpenPayment, Opened, Settle, Settled};
+use payonce_domain::ports::Ingested;
 use tokio::sync::oneshot;
 
 use self::batch::{Calls, Outcomes};
+pub use self::batch::{OpeningEnd, SettledAt};
+pub use self::calls::{Announcing, Opening, Settling};
 use super::session::Session;
 use crate::lane::Batches;
 use crate::measurements::Measurements;
@@ -45,21 +51,21 @@ pub struct Queued<I, O> {
 }
 
 /// What a caller is told.
-pub enum Reply<I, O> {
-    /// It is done, and has committed.
-    Done(O),
-    /// It has to run alone.
-    Alone(I),
+pub struct Reply<I, O> {
+    /// What it asked for.
+    pub call: I,
+    /// What became of it, once that has committed; `None` if it has to run alone.
+    pub end: Option<O>,
 }
 
 /// The calls that share transactions.
 pub enum Call {
     /// Opens a payment.
-    Open(Box<Queued<OpenPayment, Opened>>),
+    Open(Box<Queued<Opening, OpeningEnd>>),
     /// Settles one.
-    Settle(Box<Queued<Settle, Settled>>),
+    Settle(Box<Queued<Settling, SettledAt>>),
     /// Stores an announced transaction.
-    Ingest(Box<Queued<AnnouncedTransaction, Ingested>>),
+    Ingest(Box<Queued<Announcing, Ingested>>),
 }
 
 /// Runs batches on one connection of the lane.
@@ -68,14 +74,20 @@ pub struct PostgresBatches {
     session: Session,
     connection: Option<PgConnection>,
     committed: u64,
-    /// Where the last batch met known keys, the next one probably does too.
-    looks_first: bool,
+    meets_known_keys: Arc<AtomicBool>,
     alone: Counter,
 }
 
 impl PostgresBatches {
     /// Connects when there is something to do; `is_pooled` says that the server is behind a pooler.
-    pub fn new(url: String, is_pooled: bool, measurements: &Measurements) -> Self {
+    /// `meets_known_keys` is the lane's: where its last batch met known keys, the next one probably
+    /// does too.
+    pub fn new(
+        url: String,
+        is_pooled: bool,
+        meets_known_keys: Arc<AtomicBool>,
+        measurements: &Measurements,
+    ) -> Self {
         let alone = measurements.record(|| {
             describe_counter!(
                 ALONE,
@@ -85,7 +97,7 @@ impl PostgresBatches {
             counter!(ALONE)
         });
         let session = Session::with(&SETTINGS, is_pooled);
-        Self { url, session, connection: None, committed: 0, looks_first: false, alone }
+        Self { url, session, connection: None, committed: 0, meets_known_keys, alone }
     }
 
     fn connect(&self) -> Result<PgConnection, diesel::ConnectionError> {
@@ -104,7 +116,7 @@ impl PostgresBatches {
                 return None;
             }
         };
-        let looks_first = self.looks_first;
+        let looks_first = self.meets_known_keys.load(Ordering::Relaxed);
         let run = |conn: &mut PgConnection| {
             batch::run(conn, calls, looks_first).inspect(|_written| end_turn())
         };
@@ -115,8 +127,8 @@ impl PostgresBatches {
         match done {
             Ok(outcomes) => {
                 self.committed += 1;
-                if !calls.opens.is_empty() {
-                    self.looks_first = outcomes.met_known_keys;
+                if !calls.openings.is_empty() {
+                    self.meets_known_keys.store(outcomes.met_known_keys, Ordering::Relaxed);
                 }
                 // Tables grow fast while they are young, and a plan made for empty ones may read
                 // all of an account by the wrong index. Later the server's own statistics see to it.
@@ -139,24 +151,24 @@ impl Batches for PostgresBatches {
     type Call = Call;
 
     fn run(&mut self, calls: Vec<Call>, end_turn: &mut dyn FnMut()) {
-        let (mut opens, mut settles, mut announced) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut openings, mut settlings, mut announced) = (Vec::new(), Vec::new(), Vec::new());
         for call in calls {
             match call {
-                Call::Open(queued) => opens.push(queued),
-                Call::Settle(queued) => settles.push(queued),
+                Call::Open(queued) => openings.push(queued),
+                Call::Settle(queued) => settlings.push(queued),
                 Call::Ingest(queued) => announced.push(queued),
             }
         }
         let calls = Calls {
-            opens: opens.iter().map(|queued| &queued.call).collect(),
-            settles: settles.iter().map(|queued| &queued.call).collect(),
+            openings: openings.iter().map(|queued| &queued.call).collect(),
+            settlings: settlings.iter().map(|queued| &queued.call).collect(),
             announced: announced.iter().map(|queued| &queued.call).collect(),
         };
         let outcomes = self.commit(&calls, end_turn).unwrap_or_default();
         // Telling the callers is nobody else's wait.
         end_turn();
-        reply(opens, outcomes.opens, &self.alone);
-        reply(settles, outcomes.settles, &self.alone);
+        reply(openings, outcomes.openings, &self.alone);
+        reply(settlings, outcomes.settlings, &self.alone);
         reply(announced, outcomes.announced, &self.alone);
     }
 }
@@ -164,16 +176,13 @@ impl Batches for PostgresBatches {
 /// Tells each caller; those without an outcome run alone.
 fn reply<I, O>(queued: Vec<Box<Queued<I, O>>>, outcomes: Vec<Option<O>>, alone: &Counter) {
     let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(|| None));
-    for (queued, outcome) in queued.into_iter().zip(outcomes) {
-        let reply = match outcome {
-            Some(outcome) => Reply::Done(outcome),
-            None => {
-                alone.increment(1);
-                Reply::Alone(queued.call)
-            }
-        };
+    for (queued, end) in queued.into_iter().zip(outcomes) {
+        if end.is_none() {
+            alone.increment(1);
+        }
+        let Queued { call, reply } = *queued;
         // A caller that is gone needs no answer.
-        let _ = queued.reply.send(reply);
+        let _ = reply.send(Reply { call, end });
     }
 }
 

@@ -3,262 +3,310 @@
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text};
+use diesel::serialize::{self, Output, ToSql, WriteTuple};
+use diesel::sql_types::{
+    Array, BigInt, Binary, Bool, HasSqlType, Integer, Nullable, SmallInt, SqlType, Text,
+};
 use diesel::{QueryResult, RunQueryDsl};
-use payonce_domain::payment::PaymentId;
+use payonce_domain::ports::Settle;
+use payonce_domain::sabotage::{Rule, is_broken};
 
-use super::columns::{columns, prepared_once};
-use crate::store::rows::{EventRow, FinalState, PaymentRow, RecordRow};
-use crate::store::values::{Document, Id, Instant, SqlJson, SqlTime, SqlUuid};
+use super::calls::FinishedRow;
+use super::rows::{BEGINNING, CLOCK, Composite, FromNow, NOW, composite, prepared_once};
+use crate::postgres::statements::CHANNEL;
+use crate::store::rows::{EventRow, PaymentRow, RecordRow};
+use crate::store::values::{Document, Id, Instant, SqlTime, SqlUuid};
 
-/// Rows of a batch; the records that it settles are locked already.
+/// Rows of a batch.
 #[derive(Debug, Default)]
-pub struct Writes {
-    /// Records of payments to open, sorted by key.
-    pub records: Vec<RecordRow>,
+pub struct Writes<'a> {
+    /// Records of payments to open, sorted by key: racing inserts wait for each other in one order.
+    pub records: Vec<&'a RecordRow>,
     /// Their payments.
-    pub opened: Vec<PaymentRow>,
-    /// The first entries of their timelines.
-    pub created: Vec<EventRow>,
-    /// Records that are settled.
-    pub settled: Vec<RecordRow>,
+    pub payments: Vec<&'a PaymentRow>,
+    /// Records to settle, sorted by key, each once.
+    pub settled: Vec<SettledRow<'a>>,
     /// Their payments.
-    pub finished: Vec<FinishedRow>,
-    /// Further entries of timelines.
-    pub events: Vec<EventRow>,
-    /// Payments that somebody waits for.
-    pub awaited: Vec<PaymentId>,
+    pub finished: Vec<&'a FinishedRow>,
+    /// Entries of the timelines of all these.
+    pub events: Vec<&'a EventRow>,
 }
 
-/// The final state of one payment.
+/// What a settle makes of a record that its owner still owns.
 #[derive(Debug)]
-pub struct FinishedRow {
-    account_id: String,
-    id: SqlUuid,
-    status: String,
-    gateway_reference: Option<String>,
-    failure_code: Option<String>,
-    decline_code: Option<String>,
-    completed_at: Option<SqlTime>,
+pub struct SettledRow<'a> {
+    account_id: &'a str,
+    key_space: &'static str,
+    key: &'a str,
+    payment_id: SqlUuid,
+    request_id: &'a str,
+    fence: i64,
+    answer_status: i16,
+    answer_content_type: &'a str,
+    answer_location: Option<&'a str>,
+    answer_body: &'a [u8],
+    settled_at: SqlTime,
+    expires_at: SqlTime,
 }
 
-impl FinishedRow {
-    /// The end of the payment of this record.
-    pub fn new(record: &RecordRow, end: FinalState) -> Self {
+impl<'a> SettledRow<'a> {
+    /// The row, its times from [`BEGINNING`].
+    pub fn of(call: &'a Settle) -> Self {
+        let (record, answer) = (&call.payment.record, &call.answer);
         Self {
-            account_id: record.account_id.clone(),
-            id: record.payment_id,
-            status: end.status,
-            gateway_reference: end.gateway_reference,
-            failure_code: end.failure_code,
-            decline_code: end.decline_code,
-            completed_at: end.completed_at,
+            account_id: record.account.as_str(),
+            key_space: record.space.as_str(),
+            key: record.key.as_str(),
+            payment_id: SqlUuid(call.payment.id.0),
+            request_id: call.opened_by.as_str(),
+            fence: call.fence.0,
+            // Every status is below 600, as the table checks.
+            answer_status: i16::try_from(answer.status).unwrap_or(i16::MAX),
+            answer_content_type: &answer.content_type,
+            answer_location: answer.location.as_deref(),
+            answer_body: &answer.body,
+            settled_at: SqlTime(BEGINNING),
+            expires_at: SqlTime::truncated(BEGINNING + call.retention),
         }
     }
-}
 
-columns! {
-    /// Records of keys that nobody has used, sorted by key: racing inserts wait for each other in
-    /// one order.
-    NewRecords of RecordRow {
-        account_id: String => Text,
-        key_space: String => Text,
-        key: String => Text,
-        generation: i32 => Integer,
-        subject: String => Text,
-        payment_id: SqlUuid => Id,
-        fingerprint_version: i16 => SmallInt,
-        fingerprint: Vec<u8> => Binary,
-        request_id: String => Text,
-        fence: i64 => BigInt,
-        opening_fence: i64 => BigInt,
-        state: String => Text,
-        due_at: Option<SqlTime> => Nullable<Instant>,
-        is_awaited: bool => Bool,
-        first_seen_at: SqlTime => Instant,
-        last_seen_at: SqlTime => Instant,
+    /// The primary key.
+    pub fn key(&self) -> (&str, &str, &str) {
+        (self.account_id, self.key_space, self.key)
     }
 }
 
-columns! {
+composite! {
+    /// Records of keys that nobody has used.
+    RecordToInsert ("record_to_insert") of RecordRow {
+        key_space: Text,
+        key: Text,
+        generation: Integer,
+        subject: Text,
+        payment_id: Id,
+        fingerprint_version: SmallInt,
+        fingerprint: Binary,
+        request_id: Text,
+        fence: BigInt,
+        opening_fence: BigInt,
+        state: Text,
+        is_awaited: Bool,
+    } from now {
+        due_at: Nullable<FromNow>,
+        first_seen_at: FromNow,
+        last_seen_at: FromNow,
+    }
+}
+
+composite! {
     /// Payments under way.
-    OpenedPayments of PaymentRow {
-        account_id: String => Text,
-        id: SqlUuid => Id,
-        key_space: String => Text,
-        key: String => Text,
-        generation: i32 => Integer,
-        operation: String => Text,
-        status: String => Text,
-        amount_minor: i64 => BigInt,
-        currency: String => Text,
-        payment_method: Option<String> => Nullable<Text>,
-        reference: Option<String> => Nullable<Text>,
-        description: Option<String> => Nullable<Text>,
-        metadata: SqlJson => Document,
-        gateway_kind: String => Text,
-        gateway_base_url: String => Text,
-        gateway_account: String => Text,
-        gateway_key: SqlUuid => Id,
-        gateway_request: Vec<u8> => Binary,
-        attempts: i32 => Integer,
-        first_sent_at: Option<SqlTime> => Nullable<Instant>,
-        created_at: SqlTime => Instant,
+    PaymentToInsert ("payment_to_insert") of PaymentRow {
+        id: Id,
+        key_space: Text,
+        key: Text,
+        generation: Integer,
+        operation: Text,
+        status: Text,
+        amount_minor: BigInt,
+        currency: Text,
+        payment_method: Nullable<Text>,
+        reference: Nullable<Text>,
+        description: Nullable<Text>,
+        metadata: Document,
+        gateway_kind: Text,
+        gateway_base_url: Text,
+        gateway_account: Text,
+        gateway_key: Id,
+        gateway_request: Binary,
+        attempts: Integer,
+    } from now {
+        first_sent_at: Nullable<FromNow>,
+        created_at: FromNow,
     }
 }
 
-columns! {
-    /// What a settle changes in a record.
-    SettledRecords of RecordRow {
-        account_id: String => Text,
-        key_space: String => Text,
-        key: String => Text,
-        state: String => Text,
-        due_at: Option<SqlTime> => Nullable<Instant>,
-        settled_at: Option<SqlTime> => Nullable<Instant>,
-        expires_at: Option<SqlTime> => Nullable<Instant>,
-        answer_status: Option<i16> => Nullable<SmallInt>,
-        answer_content_type: Option<String> => Nullable<Text>,
-        answer_location: Option<String> => Nullable<Text>,
-        answer_body: Option<Vec<u8>> => Nullable<Binary>,
+composite! {
+    /// Answers, and the owners who store them.
+    RecordToSettle ("record_to_settle") of SettledRow<'_> {
+        key_space: Text,
+        key: Text,
+        payment_id: Id,
+        request_id: Text,
+        fence: BigInt,
+        answer_status: SmallInt,
+        answer_content_type: Text,
+        answer_location: Nullable<Text>,
+        answer_body: Binary,
+    } from now {
+        settled_at: FromNow,
+        expires_at: FromNow,
     }
 }
 
-columns! {
-    /// What a settle changes in a payment.
-    FinishedPayments of FinishedRow {
-        account_id: String => Text,
-        id: SqlUuid => Id,
-        status: String => Text,
-        gateway_reference: Option<String> => Nullable<Text>,
-        failure_code: Option<String> => Nullable<Text>,
-        decline_code: Option<String> => Nullable<Text>,
-        completed_at: Option<SqlTime> => Nullable<Instant>,
+composite! {
+    /// Final states of payments.
+    PaymentToFinish ("payment_to_finish") of FinishedRow {
+        id: Id,
+        status: Text,
+        gateway_reference: Nullable<Text>,
+        failure_code: Nullable<Text>,
+        decline_code: Nullable<Text>,
+        completed_at: Nullable<Instant>,
     }
 }
 
-columns! {
+composite! {
     /// Entries of timelines.
-    NewEvents of EventRow {
-        account_id: String => Text,
-        payment_id: SqlUuid => Id,
-        fence: i64 => BigInt,
-        step: i32 => Integer,
-        at: SqlTime => Instant,
-        actor: String => Text,
-        kind: String => Text,
-        attempt: Option<i32> => Nullable<Integer>,
-        detail: Option<String> => Nullable<Text>,
+    EventToInsert ("event_to_insert") of EventRow {
+        payment_id: Id,
+        fence: BigInt,
+        step: Integer,
+        actor: Text,
+        kind: Text,
+        attempt: Nullable<Integer>,
+        detail: Nullable<Text>,
+    } from now {
+        at: FromNow,
     }
 }
 
-/// With `OPENS`, inserts the records whose keys are absent, with their payments, and tells these
-/// payments; with `SETTLES`, writes everything else, and counts the records and the payments that
-/// were changed. Each of the two is left out where there is nothing of it: an empty part costs the
-/// server as much as a few rows.
+/// With `OPENS`, inserts the records whose keys are absent, with their payments. With `SETTLES`,
+/// settles the records that are running under their owners' fences and that nobody holds, with their
+/// payments, and announces those that somebody waits for. Each of the two is left out where there is
+/// nothing of it: an empty part costs the server as much as a few rows.
 ///
-/// What is there already although its record is not (the payment of a forgotten key) fails it.
-pub struct WriteAll<'a, const OPENS: bool, const SETTLES: bool> {
-    records: NewRecords<'a>,
-    opened: OpenedPayments<'a>,
-    created: NewEvents<'a>,
-    settled: SettledRecords<'a>,
-    finished: FinishedPayments<'a>,
-    events: NewEvents<'a>,
-}
+/// Tells the clock's reading, the payments that were inserted, and those that were settled. What is
+/// there already although its record is not (the payment of a forgotten key), or final although its
+/// record is not, fails it.
+pub struct WriteAll<'a, const OPENS: bool, const SETTLES: bool>(pub &'a Writes<'a>);
 
-impl<'a, const OPENS: bool, const SETTLES: bool> WriteAll<'a, OPENS, SETTLES> {
-    /// Writes these.
-    pub fn of(writes: &'a Writes) -> Self {
-        Self {
-            records: NewRecords::of(&writes.records),
-            opened: OpenedPayments::of(&writes.opened),
-            created: NewEvents::of(&writes.created),
-            settled: SettledRecords::of(&writes.settled),
-            finished: FinishedPayments::of(&writes.finished),
-            events: NewEvents::of(&writes.events),
-        }
-    }
-
+impl<const OPENS: bool, const SETTLES: bool> WriteAll<'_, OPENS, SETTLES> {
     fn open<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("inserted AS (INSERT INTO idempotency_records (");
-        out.push_sql(NewRecords::LIST);
-        out.push_sql(") ");
-        self.records.rows(out)?;
-        out.push_sql(
-            " ON CONFLICT DO NOTHING RETURNING payment_id), \
-             opened AS (INSERT INTO payments (",
-        );
-        out.push_sql(OpenedPayments::LIST);
-        out.push_sql(") ");
-        self.opened.rows(out)?;
+        insert::<RecordToInsert, _>(out, "inserted", "idempotency_records", &self.0.records)?;
+        out.push_sql(" ON CONFLICT DO NOTHING RETURNING payment_id), ");
+        insert::<PaymentToInsert, _>(out, "opened", "payments", &self.0.payments)?;
         // `IS TRUE` keeps the planner from a join: the set is hashed instead.
-        out.push_sql(
-            " WHERE (row.id IN (SELECT payment_id FROM inserted)) IS TRUE), \
-             created AS (INSERT INTO payment_events (",
-        );
-        out.push_sql(NewEvents::LIST);
-        out.push_sql(") ");
-        self.created.rows(out)?;
-        out.push_sql(" WHERE (row.payment_id IN (SELECT payment_id FROM inserted)) IS TRUE)");
+        out.push_sql(" WHERE (row.id IN (SELECT payment_id FROM inserted)) IS TRUE)");
         Ok(())
     }
 
     fn settle<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("owned AS MATERIALIZED (SELECT record.ctid AS place, row.* FROM unnest(");
+        out.push_bind_param::<Array<RecordToSettle>, _>(&self.0.settled)?;
         out.push_sql(
-            "settled AS (UPDATE idempotency_records AS record SET state = row.state, \
-             due_at = row.due_at, settled_at = row.settled_at, expires_at = row.expires_at, \
-             answer_status = row.answer_status, answer_content_type = row.answer_content_type, \
-             answer_location = row.answer_location, answer_body = row.answer_body FROM (",
+            ") AS row JOIN idempotency_records AS record ON record.account_id = row.account_id \
+             AND record.key_space = row.key_space AND record.key = row.key \
+             WHERE record.payment_id = row.payment_id AND record.request_id = row.request_id",
         );
-        self.settled.rows(out)?;
+        if !is_broken(Rule::Fence) {
+            out.push_sql(" AND record.fence = row.fence AND record.state = 'running'");
+        }
+        if !is_broken(Rule::RowLock) {
+            out.push_sql(" FOR UPDATE OF record SKIP LOCKED");
+        }
         out.push_sql(
-            ") AS row WHERE record.account_id = row.account_id \
-             AND record.key_space = row.key_space AND record.key = row.key RETURNING 1), \
+            "), settled AS (UPDATE idempotency_records AS record SET state = 'settled', \
+             due_at = NULL, answer_status = row.answer_status, \
+             answer_content_type = row.answer_content_type, \
+             answer_location = row.answer_location, answer_body = row.answer_body, settled_at = ",
+        );
+        out.push_sql(NOW);
+        out.push_sql(" + row.settled_at, expires_at = ");
+        out.push_sql(NOW);
+        // The lease is looked at here, where no index of leases tempts the planner.
+        out.push_sql(
+            " + row.expires_at FROM owned AS row WHERE record.ctid = row.place \
+             AND record.due_at IS NOT NULL \
+             RETURNING record.payment_id, record.is_awaited), \
              finished AS (UPDATE payments AS payment SET status = row.status, \
              gateway_reference = row.gateway_reference, failure_code = row.failure_code, \
-             decline_code = row.decline_code, completed_at = row.completed_at FROM (",
+             decline_code = row.decline_code, completed_at = row.completed_at FROM unnest(",
         );
-        self.finished.rows(out)?;
+        out.push_bind_param::<Array<PaymentToFinish>, [_]>(&self.0.finished)?;
         out.push_sql(
             ") AS row WHERE payment.account_id = row.account_id AND payment.id = row.id \
-             AND payment.status IN ('PROCESSING', 'NEEDS_REVIEW') RETURNING 1), \
-             noted AS (INSERT INTO payment_events (",
+             AND payment.status IN ('PROCESSING', 'NEEDS_REVIEW') \
+             AND (row.id IN (SELECT payment_id FROM settled)) IS TRUE RETURNING 1), ",
         );
-        out.push_sql(NewEvents::LIST);
-        out.push_sql(") ");
-        self.events.rows(out)?;
-        out.push_sql(")");
+        out.push_sql("announced AS MATERIALIZED (SELECT pg_notify('");
+        out.push_sql(CHANNEL);
+        out.push_sql("', payment_id::text) FROM settled WHERE is_awaited)");
         Ok(())
     }
+}
+
+/// Writes `name AS (INSERT INTO table (…) SELECT … FROM unnest(…) AS row`.
+fn insert<'b, T, R>(
+    out: &mut AstPass<'_, 'b, Pg>,
+    name: &str,
+    table: &str,
+    rows: &'b [&R],
+) -> QueryResult<()>
+where
+    T: Composite + 'static,
+    Pg: HasSqlType<T>,
+    R: ToSql<T, Pg>,
+{
+    out.push_sql(name);
+    out.push_sql(" AS (INSERT INTO ");
+    out.push_sql(table);
+    out.push_sql(" (");
+    out.push_sql(T::COLUMNS);
+    out.push_sql(") SELECT ");
+    out.push_sql(T::VALUES);
+    out.push_sql(" FROM unnest(");
+    out.push_bind_param::<Array<T>, [_]>(rows)?;
+    out.push_sql(") AS row");
+    Ok(())
 }
 
 impl<const OPENS: bool, const SETTLES: bool> QueryFragment<Pg> for WriteAll<'_, OPENS, SETTLES> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH ");
+        out.push_sql(CLOCK);
         if OPENS {
+            out.push_sql(", ");
             self.open(&mut out)?;
         }
-        if OPENS && SETTLES {
-            out.push_sql(", ");
-        }
         if SETTLES {
+            out.push_sql(", ");
             self.settle(&mut out)?;
         }
+        out.push_sql(", ");
+        insert::<EventToInsert, _>(&mut out, "noted", "payment_events", &self.0.events)?;
+        out.push_sql(match (OPENS, SETTLES) {
+            (true, true) => {
+                " WHERE (row.payment_id IN (SELECT payment_id FROM inserted)) IS TRUE \
+                 OR (row.payment_id IN (SELECT payment_id FROM settled)) IS TRUE)"
+            }
+            (true, false) => {
+                " WHERE (row.payment_id IN (SELECT payment_id FROM inserted)) IS TRUE)"
+            }
+            (false, _) => " WHERE (row.payment_id IN (SELECT payment_id FROM settled)) IS TRUE)",
+        });
+        out.push_sql(" SELECT ");
+        out.push_sql(NOW);
         out.push_sql(match OPENS {
-            true => " SELECT ARRAY(SELECT payment_id FROM inserted), ",
-            false => " SELECT ARRAY[]::uuid[], ",
+            true => ", ARRAY(SELECT payment_id FROM inserted)",
+            false => ", ARRAY[]::uuid[]",
         });
         out.push_sql(match SETTLES {
-            true => "(SELECT count(*) FROM settled), (SELECT count(*) FROM finished)",
-            false => "0::bigint, 0::bigint",
+            // An error ends the transaction, whose records and payments would contradict each other.
+            true => {
+                ", ARRAY(SELECT payment_id FROM settled), \
+                 CASE (SELECT count(*) FROM settled) - (SELECT count(*) FROM finished) \
+                 WHEN 0 THEN (SELECT count(*) FROM announced) \
+                 ELSE ('a payment under way is final already: ' || (SELECT count(*) FROM finished))\
+                 ::bigint END"
+            }
+            false => ", ARRAY[]::uuid[], 0::bigint",
         });
         Ok(())
     }
 }
 
 impl<const OPENS: bool, const SETTLES: bool> Query for WriteAll<'_, OPENS, SETTLES> {
-    type SqlType = (Array<Id>, BigInt, BigInt);
+    type SqlType = (Instant, Array<Id>, Array<Id>, BigInt);
 }
 
 prepared_once!(WriteAll<OPENS, SETTLES>);
