@@ -22,8 +22,8 @@ use super::schema::{idempotency_records, payment_events, payments};
 use super::values::{SqlJson, SqlTime, SqlUuid};
 
 /// A row of `idempotency_records`.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = idempotency_records, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = idempotency_records)]
 pub struct RecordRow {
     pub(crate) account_id: String,
     pub(crate) key_space: String,
@@ -51,8 +51,8 @@ pub struct RecordRow {
 }
 
 /// A row of `payments`.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = payments, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = payments)]
 pub struct PaymentRow {
     pub(crate) account_id: String,
     pub(crate) id: SqlUuid,
