@@ -269,7 +269,7 @@ impl IdempotencyRecord {
         let RecordState::Settled(settlement) = &self.state else {
             return None;
         };
-        let is_same = self.fingerprint.is_comparable() && self.fingerprint == *fingerprint;
+        let is_same = self.fingerprint == *fingerprint;
         let is_noted = now - self.last_seen_at < SEEN_WITHIN;
         (is_same && is_noted && !self.is_expired(now))
             .then(|| settlement.clone().told(self.request_id.clone(), now))

@@ -237,3 +237,33 @@ fn settling_or_handing_over_twice_under_one_fence_changes_nothing() {
     handed.hand_over(Fence::FIRST, RecordState::Unknown { due_at: NOW + DAY }).expect("ours");
     assert_eq!(handed.state, RecordState::Unknown { due_at: NOW });
 }
+
+#[test]
+fn what_is_replayed_without_a_lock_is_what_a_claim_would_replay_and_write_nothing_for() {
+    let unknown_rule = {
+        let mut record = settled();
+        record.fingerprint.version = i16::MAX;
+        record
+    };
+    let reviewed = IdempotencyRecord { state: RecordState::InReview, ..running() };
+    let purged = RecordState::Purged { settled_at: NOW, expired_at: NOW };
+    let purged = IdempotencyRecord { state: purged, ..running() };
+    let mut brief = running();
+    brief.settle(Fence::FIRST, answer("paid"), DAY / 288, NOW).expect("the owner settles");
+    let mut replayed = 0;
+    for record in [settled(), brief, running(), unknown_rule, reviewed, purged] {
+        for amount in ["1", "2"] {
+            for minutes in [0, 4, 5, 9, 10, 1_440] {
+                let (at, request) = (NOW + time::Duration::minutes(minutes), request(amount));
+                let mut claimed = record.clone();
+                let expected = match request.claim(&mut claimed, at) {
+                    Claim::Replay(answer) if claimed == record => Some(answer),
+                    _ => None,
+                };
+                assert_eq!(record.replay(&request.fingerprint, at), expected, "{record:?} {at}");
+                replayed += usize::from(expected.is_some());
+            }
+        }
+    }
+    assert_eq!(replayed, 6, "what is settled, while it lives and was seen within ten minutes");
+}
