@@ -8,8 +8,9 @@ use deadpool_diesel::{ManagerConfig, Runtime};
 use diesel::Connection;
 use diesel::connection::SimpleConnection;
 use diesel::sqlite::SqliteConnection;
-use payonce_domain::ports::{BoxedError, RepositoryError, Tell};
+use payonce_domain::ports::{BoxedError, RepositoryError, Settle, Settled, Tell};
 
+use super::settling;
 use super::writer::{Queued, SqliteBatches, Write};
 use crate::lane::Lane;
 use crate::measurements::Measurements;
@@ -63,6 +64,10 @@ impl Connections for SqliteConnections {
         let batches = SqliteBatches::new(path.clone())?;
         let writer = Lane::start(&options.lane, options.pool_wait, measurements, [batches])?;
         Ok(Self { writer: Arc::new(writer), readers, path })
+    }
+
+    async fn settle(&self, call: Settle) -> Result<Settled, RepositoryError> {
+        self.write(move |conn| settling::settle(conn, &call)).await
     }
 
     async fn write<T, W>(&self, work: W) -> Result<T, RepositoryError>

@@ -18,6 +18,7 @@ pub mod prepared;
 pub mod queries;
 pub mod rows;
 pub mod schema;
+pub mod settled_row;
 pub mod sql_store;
 pub mod statements;
 pub mod transaction_queue;

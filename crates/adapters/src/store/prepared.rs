@@ -10,6 +10,7 @@ use diesel::sqlite::Sqlite;
 use payonce_domain::payment::Payment;
 
 use super::rows::{EventRow, FinalState, PaymentRow, RecordRow};
+use super::settled_row::SettledRow;
 use super::values::{Document, Id, Instant, SqlUuid};
 
 /// Makes a struct a statement of both stores that Diesel prepares once: words, and behind each of them
@@ -192,3 +193,23 @@ impl<'a> FinishPayment<'a> {
         Self { account_id, id: SqlUuid(payment.id.0), end }
     }
 }
+
+/// Settles a record that is running under its owner's fence; touches no other.
+pub struct SettleOwned<'a>(pub &'a SettledRow<'a>);
+
+prepared!(SettleOwned, this:
+    "UPDATE idempotency_records SET state = 'settled', due_at = NULL, answer_status = ",
+    &this.0.answer_status => SmallInt;
+    ", answer_content_type = ", this.0.answer_content_type => Text;
+    ", answer_location = ", &this.0.answer_location => Nullable<Text>;
+    ", answer_body = ", this.0.answer_body => Binary;
+    ", settled_at = ", &this.0.settled_at => Instant;
+    ", expires_at = ", &this.0.expires_at => Instant;
+    " WHERE account_id = ", this.0.account_id => Text;
+    " AND key_space = ", this.0.key_space => Text;
+    " AND key = ", this.0.key => Text;
+    " AND payment_id = ", &this.0.payment_id => Id;
+    " AND request_id = ", this.0.request_id => Text;
+    " AND fence = ", &this.0.fence => BigInt;
+    => " AND state = 'running' AND due_at IS NOT NULL"
+);

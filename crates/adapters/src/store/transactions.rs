@@ -266,18 +266,27 @@ pub fn settle(store: &mut impl Statements, call: &Settle) -> Result<Settled, Sto
     if record != before {
         let row = RecordRow::from(&record);
         store.save_record(&row)?;
-        let end = FinalState::from(&call.payment);
-        if store.finish_payment(&call.payment, &end)? != 1 && !is_broken(Rule::Fence) {
-            let place = format!("payments.status of payment {}", call.payment.id);
-            return Err(StoreError::inconsistent(place, "a payment under way is final already"));
-        }
-        append(store, &call.payment.record, call.payment.id, &call.events, now)?;
+        finish(store, call, now)?;
         if record.is_awaited {
             store.announce(call.payment.id)?;
         }
     }
     answer.expires_at = SqlTime::truncated(answer.expires_at).0;
     Ok(Settled::Stored(answer))
+}
+
+/// Stores the end of a payment whose record was settled in this transaction.
+pub fn finish(
+    store: &mut impl Statements,
+    call: &Settle,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let end = FinalState::from(&call.payment);
+    if store.finish_payment(&call.payment, &end)? != 1 && !is_broken(Rule::Fence) {
+        let place = format!("payments.status of payment {}", call.payment.id);
+        return Err(StoreError::inconsistent(place, "a payment under way is final already"));
+    }
+    append(store, &call.payment.record, call.payment.id, &call.events, now)
 }
 
 /// The locked record, if it still belongs to this payment.

@@ -22,9 +22,10 @@ use super::calls::{Announcing, KnownRecord, Opening, Settling};
 use super::ingested::InsertTransactions;
 use super::records::ReadRecords;
 use super::rows::BEGINNING;
-use super::writes::{SettledRow, WriteAll, Writes};
+use super::writes::{WriteAll, Writes};
 use crate::store::error::StoreError;
 use crate::store::rows::RecordRow;
+use crate::store::settled_row::SettledRow;
 use crate::store::values::{SqlTime, SqlUuid};
 
 /// The calls of a batch.
@@ -152,7 +153,7 @@ fn settle<'a>(settlings: &[&'a Settling], writes: &mut Writes<'a>) -> Vec<bool> 
     let settle = |settling: &&'a Settling| {
         let is_first = seen.insert(settling.call.payment.id);
         if is_first {
-            writes.settled.push(SettledRow::of(&settling.call));
+            writes.settled.push(SettledRow::of(&settling.call, BEGINNING));
             writes.finished.push(&settling.finished);
             writes.events.extend(&settling.events);
         }

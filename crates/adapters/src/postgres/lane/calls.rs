@@ -3,7 +3,7 @@
 
 use std::cell::OnceCell;
 
-use payonce_domain::idempotency::{Fence, IdempotencyRecord, Settlement};
+use payonce_domain::idempotency::{Fence, IdempotencyRecord};
 use payonce_domain::payment::Payment;
 use payonce_domain::ports::{
     AnnouncedTransaction, OpenPayment, Opened, Owned, OwnedBy, Settle, Settled,
@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 
 use super::rows::BEGINNING;
 use crate::store::rows::{EventRow, FinalState, PaymentRow, RecordRow};
+use crate::store::settled_row::settled;
 use crate::store::transaction_queue::TransactionRow;
 use crate::store::values::{SqlTime, SqlUuid};
 
@@ -120,9 +121,8 @@ impl Settling {
 
     /// What the caller is told once that is written, at this time.
     pub fn settled(self, now: OffsetDateTime) -> Settled {
-        let mut settlement = Settlement::new(self.call.answer, self.call.retention, now);
-        settlement.expires_at = SqlTime::truncated(settlement.expires_at).0;
-        Settled::Stored(settlement.told(self.call.opened_by, now))
+        let Settle { answer, retention, opened_by, .. } = self.call;
+        settled(answer, retention, opened_by, now)
     }
 }
 

@@ -8,14 +8,14 @@ use diesel::sql_types::{
     Array, BigInt, Binary, Bool, HasSqlType, Integer, Nullable, SmallInt, SqlType, Text,
 };
 use diesel::{QueryResult, RunQueryDsl};
-use payonce_domain::ports::Settle;
 use payonce_domain::sabotage::{Rule, is_broken};
 
 use super::calls::FinishedRow;
-use super::rows::{BEGINNING, CLOCK, Composite, FromNow, NOW, composite, prepared_once};
+use super::rows::{CLOCK, Composite, FromNow, NOW, composite, prepared_once};
 use crate::postgres::statements::CHANNEL;
 use crate::store::rows::{EventRow, PaymentRow, RecordRow};
-use crate::store::values::{Document, Id, Instant, SqlTime, SqlUuid};
+use crate::store::settled_row::SettledRow;
+use crate::store::values::{Document, Id, Instant};
 
 /// Rows of a batch.
 #[derive(Debug, Default)]
@@ -30,50 +30,6 @@ pub struct Writes<'a> {
     pub finished: Vec<&'a FinishedRow>,
     /// Entries of the timelines of all these.
     pub events: Vec<&'a EventRow>,
-}
-
-/// What a settle makes of a record that its owner still owns.
-#[derive(Debug)]
-pub struct SettledRow<'a> {
-    account_id: &'a str,
-    key_space: &'static str,
-    key: &'a str,
-    payment_id: SqlUuid,
-    request_id: &'a str,
-    fence: i64,
-    answer_status: i16,
-    answer_content_type: &'a str,
-    answer_location: Option<&'a str>,
-    answer_body: &'a [u8],
-    settled_at: SqlTime,
-    expires_at: SqlTime,
-}
-
-impl<'a> SettledRow<'a> {
-    /// The row, its times from [`BEGINNING`].
-    pub fn of(call: &'a Settle) -> Self {
-        let (record, answer) = (&call.payment.record, &call.answer);
-        Self {
-            account_id: record.account.as_str(),
-            key_space: record.space.as_str(),
-            key: record.key.as_str(),
-            payment_id: SqlUuid(call.payment.id.0),
-            request_id: call.opened_by.as_str(),
-            fence: call.fence.0,
-            // Every status is below 600, as the table checks.
-            answer_status: i16::try_from(answer.status).unwrap_or(i16::MAX),
-            answer_content_type: &answer.content_type,
-            answer_location: answer.location.as_deref(),
-            answer_body: &answer.body,
-            settled_at: SqlTime(BEGINNING),
-            expires_at: SqlTime::truncated(BEGINNING + call.retention),
-        }
-    }
-
-    /// The primary key.
-    pub fn key(&self) -> (&str, &str, &str) {
-        (self.account_id, self.key_space, self.key)
-    }
 }
 
 composite! {
