@@ -56,10 +56,10 @@ impl Checkpoints {
 
     /// Call this after each commit, on the connection that wrote.
     pub fn committed(&self, conn: &mut SqliteConnection) {
-        if self.is_large.swap(false, Ordering::Relaxed) {
-            if let Err(error) = checkpoint(conn) {
-                report(&error);
-            }
+        if self.is_large.swap(false, Ordering::Relaxed)
+            && let Err(error) = checkpoint(conn)
+        {
+            report(&error);
         }
         // The thread has not heard the last one yet: it will see both.
         let _ = self.written.try_send(());

@@ -19,7 +19,7 @@ use crate::harness::{Call, Database, Store, one_owner, race};
 /// A request of its own: no two calls have one candidate.
 pub fn call(name: &str, payload: &str) -> StoreOpaque {
     let candidate = PaymentId(Uuid::new_v4());
-    let field = Field { name: "request_data", value: Some(payload.to_owned()) };
+    let field = Field::with("request_data", payload);
     StoreOpaque {
         record: record(name),
         fingerprint: Fingerprint::of(&[field]),

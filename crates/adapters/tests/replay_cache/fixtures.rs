@@ -40,7 +40,7 @@ pub fn record(account: &str, key: &str) -> RecordId {
 }
 
 pub fn fingerprint(of: &str) -> Fingerprint {
-    Fingerprint::of(&[Field { name: "amount", value: Some(of.to_owned()) }])
+    Fingerprint::of(&[Field::with("amount", of)])
 }
 
 /// An answer with everything that there is to an answer.

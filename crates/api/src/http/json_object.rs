@@ -29,22 +29,23 @@ impl<'a> JsonObject<'a> {
     }
 }
 
-fn malformed(error: &serde_json::Error, reading: Option<String>) -> Problem {
+fn malformed(error: &serde_json::Error, reading: Option<Cow<'_, str>>) -> Problem {
     // The library repeats what it found, whatever its length.
     let reason: String = error.to_string().chars().take(200).collect();
     let detail = format!("The body is no JSON object: {reason}.");
-    let Some(field) = reading else {
+    let Some(name) = reading else {
         return Problem::new(Code::MalformedBody).detail(detail);
     };
+    let field = shortened(&name);
     Problem::invalid_fields(vec![FieldError { field, code: "malformed", detail }])
 }
 
 /// Collects members, and notes which one is being read.
-struct Members<'r> {
-    reading: &'r RefCell<Option<String>>,
+struct Members<'r, 'de> {
+    reading: &'r RefCell<Option<Cow<'de, str>>>,
 }
 
-impl<'de> Visitor<'de> for Members<'_> {
+impl<'de> Visitor<'de> for Members<'_, 'de> {
     type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,7 +55,7 @@ impl<'de> Visitor<'de> for Members<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Vec::new();
         while let Some(name) = map.next_key::<Name<'de>>()? {
-            *self.reading.borrow_mut() = Some(shortened(&name.0));
+            *self.reading.borrow_mut() = Some(name.0.clone());
             let value = map.next_value::<&'de RawValue>()?;
             *self.reading.borrow_mut() = None;
             if members.len() >= MOST_MEMBERS {

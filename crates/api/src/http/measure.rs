@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -52,10 +52,18 @@ struct Words {
 }
 
 /// Where a request with these words is recorded.
-#[derive(Clone)]
 struct Recorders {
     duration: Histogram,
     counted: Option<Counter>,
+}
+
+impl Recorders {
+    fn record(&self, took: Duration) {
+        self.duration.record(took);
+        if let Some(counted) = &self.counted {
+            counted.increment(1);
+        }
+    }
 }
 
 impl RequestMetrics {
@@ -87,14 +95,15 @@ impl RequestMetrics {
         Self { metrics, gateway, requests, failed, rate_limited, in_flight, found }
     }
 
-    fn recorders(&self, words: Words) -> Recorders {
-        let found = self.found.read().unwrap_or_else(PoisonError::into_inner).get(&words).cloned();
-        found.unwrap_or_else(|| {
-            let made = self.metrics.record(|| self.register(&words));
-            let mut found = self.found.write().unwrap_or_else(PoisonError::into_inner);
-            found.insert(words, made.clone());
-            made
-        })
+    fn record(&self, words: Words, took: Duration) {
+        let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(recorders) = found.get(&words) {
+            return recorders.record(took);
+        }
+        drop(found);
+        let made = self.metrics.record(|| self.register(&words));
+        made.record(took);
+        self.found.write().unwrap_or_else(PoisonError::into_inner).insert(words, made);
     }
 
     fn register(&self, words: &Words) -> Recorders {
@@ -158,15 +167,12 @@ impl Drop for Measured {
         if is_failure && self.label.creates_payment() {
             of.failed.increment(1);
         }
-        let recorders = of.recorders(Words {
+        let words = Words {
             label: std::mem::take(&mut self.label),
             status: self.end.map_or("none", |end| class(end.status)),
             outcome: self.end.map_or("client_gone", |end| end.outcome),
-        });
-        recorders.duration.record(self.began.elapsed());
-        if let Some(counted) = recorders.counted {
-            counted.increment(1);
-        }
+        };
+        of.record(words, self.began.elapsed());
     }
 }
 

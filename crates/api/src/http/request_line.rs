@@ -5,15 +5,17 @@ use std::time::Instant;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
-
 use payonce_domain::account::{AccountId, RequestId};
+use tracing::Level;
 
 use super::caller::AsksFor;
 use super::header_names::IDEMPOTENT_REPLAYED;
 use super::route_label::RouteLabel;
 
-/// A request's line, written when it is dropped.
-pub struct RequestLine {
+/// A request's line, written when it is dropped; nothing where such lines are not.
+pub struct RequestLine(Option<Line>);
+
+struct Line {
     label: RouteLabel,
     request_id: RequestId,
     asks_for: AsksFor,
@@ -25,25 +27,26 @@ pub struct RequestLine {
 impl RequestLine {
     /// Begins with the request.
     pub fn begin(request: &ServiceRequest, request_id: RequestId, asks_for: AsksFor) -> Self {
-        Self {
+        Self(tracing::enabled!(Level::INFO).then(|| Line {
             label: RouteLabel::of(request),
             request_id,
             asks_for,
             began: Instant::now(),
             status: None,
             is_replay: false,
-        }
+        }))
     }
 
     /// Notes the answer.
     pub fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
-        self.status = Some(status);
+        let Some(line) = &mut self.0 else { return };
+        line.status = Some(status);
         let mark = headers.get(&IDEMPOTENT_REPLAYED);
-        self.is_replay = mark.is_some_and(|mark| mark == "true");
+        line.is_replay = mark.is_some_and(|mark| mark == "true");
     }
 }
 
-impl Drop for RequestLine {
+impl Drop for Line {
     fn drop(&mut self) {
         tracing::info!(
             request_id = self.request_id.as_str(),

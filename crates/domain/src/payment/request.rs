@@ -120,19 +120,20 @@ pub struct PaymentRequest {
 
 impl PaymentRequest {
     /// Every field in its canonical spelling, for the fingerprint and for naming differences.
-    pub fn fields(&self) -> Vec<Field> {
-        let metadata = self.metadata.pairs().iter().fold(String::new(), |all, (key, value)| {
-            format!("{all}{}:{key}{}:{value}", key.len(), value.len())
-        });
-        let field = |name, value: Option<&str>| Field { name, value: value.map(str::to_owned) };
-        vec![
-            field("operation", Some(self.operation.as_str())),
-            field("amount", Some(&self.money.minor().to_string())),
-            field("currency", Some(self.money.currency().code())),
-            field("payment_method", self.payment_method.as_ref().map(Text::as_str)),
-            field("reference", self.reference.as_ref().map(Text::as_str)),
-            field("description", self.description.as_ref().map(Text::as_str)),
-            field("metadata", Some(&metadata)),
+    pub fn fields(&self) -> [Field<'_>; 7] {
+        let pair = |(key, value): (&String, &String)| {
+            format!("{}:{key}{}:{value}", key.len(), value.len())
+        };
+        let metadata: String = self.metadata.pairs().iter().map(pair).collect();
+        let currency = self.money.currency();
+        [
+            Field::with("operation", self.operation.as_str()),
+            Field::with("amount", self.money.minor().to_string()),
+            Field::with("currency", currency.code()),
+            Field::optional("payment_method", self.payment_method.as_ref().map(Text::as_str)),
+            Field::optional("reference", self.reference.as_ref().map(Text::as_str)),
+            Field::optional("description", self.description.as_ref().map(Text::as_str)),
+            Field::with("metadata", metadata),
         ]
     }
 

@@ -118,8 +118,8 @@ fn opaque(
     data: u64,
 ) -> (Wish, Fingerprint) {
     let payload = data.to_string();
-    let field = |name, value: &str| Field { name, value: Some(value.to_owned()) };
-    let fields = [field("operation", "opaque"), field("request_data", &payload)];
+    let sent = payload.clone();
+    let fields = [Field::with("operation", "opaque"), Field::with("request_data", sent)];
     let answer = crate::idempotency::StoredAnswer {
         status: 201,
         content_type: "text/plain".to_owned(),

@@ -60,13 +60,12 @@ pub struct TransactionContents {
 
 impl TransactionContents {
     /// Every field in its only spelling, for naming differences.
-    pub fn fields(&self) -> Vec<Field> {
-        let field = |name, value: &str| Field { name, value: Some(value.to_owned()) };
-        vec![
-            field("source_account", self.source_account.as_str()),
-            field("destination_account", self.destination_account.as_str()),
-            field("amount", &self.money.minor().to_string()),
-            field("currency", self.money.currency().code()),
+    pub fn fields(&self) -> [Field<'_>; 4] {
+        [
+            Field::with("source_account", self.source_account.as_str()),
+            Field::with("destination_account", self.destination_account.as_str()),
+            Field::with("amount", self.money.minor().to_string()),
+            Field::with("currency", self.money.currency().code()),
         ]
     }
 }

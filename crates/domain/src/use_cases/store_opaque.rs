@@ -70,8 +70,8 @@ impl StoreOpaqueOperation {
         &self,
         command: StoreOpaqueCommand,
     ) -> Result<OpaqueAnswer, StoreOpaqueError> {
-        let field = |name, value: &str| Field { name, value: Some(value.to_owned()) };
-        let fields = [field("operation", "opaque"), field("request_data", &command.payload)];
+        let payload = command.payload.as_str();
+        let fields = [Field::with("operation", "opaque"), Field::with("request_data", payload)];
         let fingerprint = Fingerprint::of(&fields);
         if let Some(answer) = self.replays.find(&command.record, &fingerprint).await {
             return Ok(OpaqueAnswer { answer, is_replay: true });

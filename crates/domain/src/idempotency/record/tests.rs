@@ -9,7 +9,7 @@ const LEASE: Duration = Duration::from_secs(20);
 const DAY: Duration = Duration::from_secs(86_400);
 
 fn fingerprint(amount: &str) -> Fingerprint {
-    Fingerprint::of(&[Field { name: "amount", value: Some(amount.to_owned()) }])
+    Fingerprint::of(&[Field::with("amount", amount)])
 }
 
 fn running() -> IdempotencyRecord {
