@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 
 use super::RedisLink;
 use super::answer_encoding::{Stored, decode, encode};
+use super::lookups::Lookups;
 use crate::measurements::Measurements;
 use crate::system::BootClock;
 
@@ -35,32 +36,27 @@ const ROUNDING: Duration = Duration::from_secs(1);
 /// Answers in Redis.
 pub struct AnswersInRedis {
     link: Arc<RedisLink>,
+    lookups: Lookups,
     runtime: Handle,
     writes: Arc<Semaphore>,
     unusable: Counter,
 }
 
 impl AnswersInRedis {
-    /// Keeps answers behind that link, writing on the given runtime.
+    /// Keeps answers behind that link, which it asks on the given runtime.
     pub fn new(link: Arc<RedisLink>, runtime: Handle, measurements: &Measurements) -> Self {
         let unusable = measurements.record(|| {
             describe_counter!(UNUSABLE, "What Redis had for a key and was no answer of it.");
             counter!(UNUSABLE)
         });
-        Self { link, runtime, writes: Arc::new(Semaphore::new(WRITES)), unusable }
+        let lookups = Lookups::start(Arc::clone(&link), &runtime);
+        Self { link, lookups, runtime, writes: Arc::new(Semaphore::new(WRITES)), unusable }
     }
 
     /// An answer under that key that is still replayed; `None` also when Redis cannot say in time.
     pub async fn find(&self, record: &RecordId) -> Option<CachedAnswer> {
         let asked_at = BootClock.elapsed();
-        let key = self.key(record);
-        let question = |mut connection| async move {
-            // The life first: of an answer that is replaced in between, it is the shorter one.
-            let mut both = redis::pipe();
-            both.pttl(&key).get(&key).query_async(&mut connection).await
-        };
-        let Some((left, value)) = self.link.ask::<(i64, Option<Vec<u8>>), _, _>(question).await
-        else {
+        let Some((left, value)) = self.lookups.look(self.key(record)).await else {
             self.link.fell_back("replay_cache");
             return None;
         };
@@ -104,7 +100,7 @@ impl AnswersInRedis {
 
     fn key(&self, record: &RecordId) -> String {
         let (account, space) = (record.account.as_str(), record.space.as_str());
-        self.link.key("replay", &format!("{account}:{space}:{}", record.key.as_str()))
+        self.link.key("replay", format_args!("{account}:{space}:{}", record.key.as_str()))
     }
 }
 

@@ -4,6 +4,7 @@
 //! or tries a server that is away: between a failure and the next good look, everybody is told at
 //! once that Redis is not there.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::measurements::Measurements;
 use crate::system::BootClock;
@@ -111,7 +112,7 @@ impl RedisLink {
     }
 
     /// The key of a thing of that kind.
-    pub fn key(&self, kind: &str, name: &str) -> String {
+    pub fn key(&self, kind: &str, name: impl Display) -> String {
         format!("{}:{kind}:{name}", self.prefix)
     }
 
@@ -128,15 +129,29 @@ impl RedisLink {
         self.shared.fell_back(of);
     }
 
+    /// Whether there is a connection to ask.
+    pub fn is_live(&self) -> bool {
+        self.shared.live.borrow().is_some()
+    }
+
     /// Asks Redis. `None` when it is away, late or answers nonsense: the caller does without it.
     pub async fn ask<T, C, F>(&self, question: C) -> Option<T>
     where
         C: FnOnce(MultiplexedConnection) -> F,
         F: Future<Output = RedisResult<T>>,
     {
+        self.ask_since(Instant::now(), question).await
+    }
+
+    /// Asks for somebody who has waited since then.
+    pub async fn ask_since<T, C, F>(&self, since: Instant, question: C) -> Option<T>
+    where
+        C: FnOnce(MultiplexedConnection) -> F,
+        F: Future<Output = RedisResult<T>>,
+    {
         let live = self.shared.live.borrow().clone()?;
         let number = live.number;
-        match self.shared.in_time(question(live.connection)).await {
+        match self.shared.in_time(since, question(live.connection)).await {
             Ok(answer) => Some(answer),
             Err(failure) => {
                 self.shared.measurements.record(|| {
@@ -166,8 +181,12 @@ impl Shared {
         self.measurements.record(|| counter!(FALLBACKS, "of" => of).increment(1));
     }
 
-    async fn in_time<T>(&self, answer: impl Future<Output = RedisResult<T>>) -> Result<T, Failure> {
-        match timeout(self.timeout, answer).await {
+    async fn in_time<T>(
+        &self,
+        since: Instant,
+        answer: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, Failure> {
+        match timeout_at(since + self.timeout, answer).await {
             Ok(answer) => answer.map_err(Failure::Error),
             Err(_late) => Err(Failure::Late),
         }
@@ -214,7 +233,7 @@ impl Shared {
     /// Looks whether it answers, and what time it has.
     async fn look(&self, mut connection: MultiplexedConnection) -> Result<(), Failure> {
         let time = async { redis::cmd("TIME").query_async(&mut connection).await };
-        let (seconds, micros): (u64, u64) = self.in_time(time).await?;
+        let (seconds, micros): (u64, u64) = self.in_time(Instant::now(), time).await?;
         let redis = Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros));
         *self.clock() = Some(ClockReading { at: BootClock.elapsed(), redis });
         Ok(())

@@ -6,6 +6,7 @@
 mod answer_encoding;
 mod answers;
 mod link;
+mod lookups;
 mod rate_limiter;
 
 pub use answers::AnswersInRedis;

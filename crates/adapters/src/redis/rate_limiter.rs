@@ -35,7 +35,7 @@ impl RedisRateLimiter {
     fn key(&self, subject: &RateSubject) -> String {
         match subject {
             RateSubject::Account(account) => self.link.key("rate:account", account.as_str()),
-            RateSubject::Address(address) => self.link.key("rate:address", &address.to_string()),
+            RateSubject::Address(address) => self.link.key("rate:address", address),
         }
     }
 

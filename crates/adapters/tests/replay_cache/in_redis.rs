@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use payonce_domain::ports::{CachedAnswer, ReplayCache};
 use payonce_testing::{Garbage, RedisCorner, RedisServer};
 
@@ -35,6 +36,22 @@ async fn another_instance_finds_an_answer_whole_and_for_no_longer_than_it_lives(
     }
     let times = corner.contents().times_to_live();
     assert!(matches!(times[..], [left] if (1..=3_600_000).contains(&left)), "{times:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_look_at_the_same_time_each_finds_their_own_answer_or_none() {
+    let corner = RedisCorner::new();
+    let cache = redis(&corner.url, &corner.prefix).await;
+    let of = |number: u32| record("one", &format!("k{number}"));
+    for number in (0..600).step_by(2) {
+        remember(&cache, answer(of(number), &format!("paid {number}"), from_now(LONG))).await;
+    }
+    let looks = (0..600).map(async |number| (number, cache.find(&of(number)).await));
+    for (number, found) in join_all(looks).await {
+        let body = found.map(|found| found.answer.answer.body.clone());
+        let expected = (number % 2 == 0).then(|| format!("paid {number}").into());
+        assert_eq!(body, expected, "{number}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,13 +23,20 @@ pub(crate) use work::work;
 use std::fmt::Display;
 use std::io::Write;
 
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::CommandError;
 
-/// Everything but the HTTP threads runs here.
+/// Everything runs here.
 fn runtime() -> Result<Runtime, CommandError> {
     Runtime::new().map_err(|error| CommandError::failed("starting the runtime", error))
+}
+
+/// Everything but the HTTP threads runs here. It waits more than it works, and a second thread would be
+/// woken by the first at each step.
+fn runtime_beside_http() -> Result<Runtime, CommandError> {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.map_err(|error| CommandError::failed("starting the runtime", error))
 }
 
 /// What a command has to say, a line each.

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::runtime;
+use super::runtime_beside_http;
 use crate::cli::{CommandError, Sources};
 use crate::http::Readiness;
 use crate::server;
@@ -18,7 +18,7 @@ use crate::workers::Workers;
 pub(crate) fn serve(sources: &Sources, with_workers: bool) -> Result<(), CommandError> {
     let settings = Layers::load(&sources.files)?.settings()?;
     tls::of_listener(&settings.server.tls)?;
-    let runtime = runtime()?;
+    let runtime = runtime_beside_http()?;
     let _telemetry = telemetry::start(&settings.log, &settings.telemetry, runtime.handle())?;
     let address = (settings.server.host.as_str(), settings.server.port);
     let listener = TcpListener::bind(address).map_err(|error| {
