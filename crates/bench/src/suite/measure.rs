@@ -60,14 +60,12 @@ impl Measurer {
             seed::store_million(&database, million)?;
         }
         seed::rest(&database)?;
-        if millions > 0 {
-            let service = self.stage.serve(&database, &[]).await?;
-            let load = self.payments(64)(service.address);
-            self.stage.wrk.send(&Load { name: "used", seconds: USED, ..load }).await?;
-            self.stage.settled(&database).await?;
-            drop(service);
-            database.run(&["CHECKPOINT"])?;
-        }
+        let service = self.stage.serve(&database, &[]).await?;
+        let load = self.payments(64)(service.address);
+        self.stage.wrk.send(&Load { name: "used", seconds: USED, ..load }).await?;
+        self.stage.settled(&database).await?;
+        drop(service);
+        database.run(&["CHECKPOINT"])?;
         self.grown.insert(millions, database);
         Ok(())
     }
