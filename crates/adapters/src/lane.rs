@@ -1,10 +1,11 @@
 //! Group commit: the calls that arrive while a batch is written share the next transaction.
 //!
 //! A lane is a queue and the threads that take turns at it, each on a connection of its own: while
-//! one waits for its commit, the next gathers and writes, and no two write at the same time, so that
-//! batches grow instead of getting in each other's way. It waits for nothing else: an idle lane
-//! takes a call at once, a busy one takes all that came meanwhile. What a batch does is its store's
-//! to say; what becomes of each call is told to its caller once the batch has committed, never before.
+//! one waits for its commit, the next gathers and writes. Two write at the same time only where more
+//! wait than a batch may hold; else batches grow instead of getting in each other's way. It waits for
+//! nothing else: an idle lane takes a call at once, a busy one takes all that came meanwhile. What a
+//! batch does is its store's to say; what becomes of each call is told to its caller once the batch
+//! has committed, never before.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -181,7 +182,8 @@ impl<B: Batches> Thread<B> {
                 }
             }
             if !batch.is_empty() {
-                let mut turn = Some(turn);
+                // The next batch is whole already: it begins beside this one, and is no smaller for it.
+                let mut turn = (turn.len() < self.limit).then_some(turn);
                 self.run(batch, &mut || drop(turn.take()));
             }
         }

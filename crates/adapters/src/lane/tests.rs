@@ -129,8 +129,27 @@ async fn a_batch_is_never_larger_than_it_may_be() {
     (0..4).for_each(|_| scene.gate.send(()).expect("it waits"));
     first.await.expect("it ran").expect("it is done");
     assert!(join_all(others).await.into_iter().all(|other| other.is_ok_and(|it| it.is_ok())));
-    let sizes: Vec<_> = scene.batches().iter().map(Vec::len).collect();
-    assert_eq!(sizes, [1, 4, 4, 2]);
+    let mut sizes: Vec<_> = scene.batches().iter().map(Vec::len).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [1, 2, 4, 4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_whole_begins_beside_the_one_before_and_a_smaller_one_waits_for_its_turn() {
+    let scene = scene(4, 100, PATIENT);
+    let first = scene.busy(1);
+    let others: Vec<_> = (2..=11).map(|number| scene.call(number)).collect();
+    scene.queued(10).await;
+    scene.gate.send(()).expect("it waits");
+    first.await.expect("it ran").expect("it is done");
+    (0..2).for_each(|_| scene.entered.recv_timeout(LONG).expect("four run, and four beside them"));
+    scene.queued(2).await;
+    assert_eq!(scene.lane.pool_use("lane").in_use, 2);
+    (0..3).for_each(|_| scene.gate.send(()).expect("it waits"));
+    assert!(join_all(others).await.into_iter().all(|other| other.is_ok_and(|it| it.is_ok())));
+    let mut sizes: Vec<_> = scene.batches().iter().map(Vec::len).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [1, 2, 4, 4]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
