@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Whether money is meant to move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,7 +48,7 @@ const TEST_SIDE: &str = "~test";
 /// Its test side is an account of its own: `shop~test` beside `shop`. So test and live keys,
 /// payments and limits are apart wherever accounts are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AccountId(String);
+pub struct AccountId(Arc<str>);
 
 impl AccountId {
     /// The name as stored.
@@ -69,8 +70,8 @@ impl AccountId {
     #[must_use]
     pub fn in_mode(&self, mode: Mode) -> Self {
         match mode {
-            Mode::Live => Self(self.name().to_owned()),
-            Mode::Test => Self(format!("{}{TEST_SIDE}", self.name())),
+            Mode::Live => Self(self.name().into()),
+            Mode::Test => Self(format!("{}{TEST_SIDE}", self.name()).into()),
         }
     }
 }
@@ -83,7 +84,7 @@ impl FromStr for AccountId {
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
         let name = raw.strip_suffix(TEST_SIDE).unwrap_or(raw);
         match name.len() {
-            1..=64 if name.bytes().all(is_allowed) => Ok(Self(raw.to_owned())),
+            1..=64 if name.bytes().all(is_allowed) => Ok(Self(raw.into())),
             _ => Err(InvalidAccountId),
         }
     }
@@ -98,7 +99,7 @@ pub struct InvalidAccountId;
 
 /// Names one HTTP request in logs and answers (`X-Request-Id`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RequestId(String);
+pub struct RequestId(Arc<str>);
 
 impl RequestId {
     /// The token as sent.
@@ -113,7 +114,7 @@ impl FromStr for RequestId {
     fn from_str(raw: &str) -> Result<Self, Self::Err> {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         match raw.len() {
-            1..=128 if raw.bytes().all(is_allowed) => Ok(Self(raw.to_owned())),
+            1..=128 if raw.bytes().all(is_allowed) => Ok(Self(raw.into())),
             _ => Err(InvalidRequestId),
         }
     }

@@ -15,7 +15,7 @@ use payonce_domain::ports::{
 use url::Url;
 
 use super::lane::{
-    Announcing, Call, Opening, OpeningEnd, PostgresBatches, Queued, Reply, SettledAt, Settling,
+    Announcing, Call, Opening, OpeningEnd, PostgresBatches, Queued, Reply, SettledAt,
 };
 use super::notifications;
 use super::pooler::hands_sessions_around;
@@ -27,6 +27,7 @@ use crate::store::StoreOptions;
 use crate::store::connections::Connections;
 use crate::store::error::StoreError;
 use crate::store::pool::{run_again_when_transient, session as set_up_by};
+use crate::store::settled_row::settled;
 use crate::store::transaction_queue;
 use crate::store::transactions;
 
@@ -83,13 +84,13 @@ impl Connections for PostgresConnections {
         Ok(Self { pool, lane: Arc::new(lane), meets_known_keys, session, url, direct_url })
     }
 
-    async fn open(&self, call: OpenPayment) -> Result<Opened, RepositoryError> {
-        let call = Opening::of(call);
+    async fn open(&self, call: Arc<OpenPayment>) -> Result<Opened, RepositoryError> {
+        let call = Box::new(Opening::of(call));
         if !self.meets_known_keys.load(Ordering::Relaxed) {
             // Here it is nobody else's wait.
-            call.rows();
+            call.first();
         }
-        let queued = |reply| Call::Open(Box::new(Queued { call, reply }));
+        let queued = |reply| Call::Open(Queued { call, reply });
         let Reply { call, end } = self.lane.call(queued).await?;
         match end {
             Some(OpeningEnd::Inserted(now)) => return Ok(call.opened(now)),
@@ -100,26 +101,32 @@ impl Connections for PostgresConnections {
             }
             None => {}
         }
-        self.write(move |conn| transactions::open(conn, &call.call)).await
+        let call = call.call;
+        self.alone(move |conn| transactions::open(conn, &call)).await
     }
 
-    async fn settle(&self, call: Settle) -> Result<Settled, RepositoryError> {
-        let call = Settling::of(call);
-        let queued = |reply| Call::Settle(Box::new(Queued { call, reply }));
+    async fn settle(&self, call: Box<Settle>) -> Result<Settled, RepositoryError> {
+        let queued = |reply| Call::Settle(Queued { call, reply });
         let Reply { call, end } = self.lane.call(queued).await?;
         match end {
-            Some(SettledAt(now)) => Ok(call.settled(now)),
-            None => self.write(move |conn| transactions::settle(conn, &call.call)).await,
+            Some(SettledAt(now)) => {
+                let Settle { answer, retention, opened_by, .. } = *call;
+                Ok(settled(answer, retention, opened_by, now))
+            }
+            None => self.alone(move |conn| transactions::settle(conn, &call)).await,
         }
     }
 
     async fn ingest(&self, call: AnnouncedTransaction) -> Result<Ingested, RepositoryError> {
-        let call = Announcing::of(call);
-        let queued = |reply| Call::Ingest(Box::new(Queued { call, reply }));
+        let call = Box::new(Announcing::of(call));
+        let queued = |reply| Call::Ingest(Queued { call, reply });
         let Reply { call, end } = self.lane.call(queued).await?;
         match end {
             Some(ingested) => Ok(ingested),
-            None => self.write(move |conn| transaction_queue::ingest(conn, &call.call)).await,
+            None => {
+                let call = call.call;
+                self.alone(move |conn| transaction_queue::ingest(conn, &call)).await
+            }
         }
     }
 
@@ -171,6 +178,18 @@ impl Connections for PostgresConnections {
     fn close(&self) {
         self.lane.close();
         self.pool.close();
+    }
+}
+
+impl PostgresConnections {
+    /// Runs a call that could not share a transaction. Few do: what waits for the lane is small, of
+    /// which there are many, without room for this.
+    async fn alone<T, W>(&self, work: W) -> Result<T, RepositoryError>
+    where
+        T: Send + 'static,
+        W: Fn(&mut PgConnection) -> Result<T, StoreError> + Clone + Send + Sync + 'static,
+    {
+        Box::pin(self.write(work)).await
     }
 }
 

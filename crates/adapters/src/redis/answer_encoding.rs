@@ -13,7 +13,7 @@ use payonce_domain::ports::CachedAnswer;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Fields<'a> {
@@ -23,6 +23,7 @@ struct Fields<'a> {
     fingerprint_version: i16,
     fingerprint: &'a [u8],
     life: Duration,
+    ends_at_millis: u64,
     status: u16,
     content_type: &'a str,
     location: Option<&'a str>,
@@ -43,10 +44,12 @@ pub struct Stored {
     pub answer: SettledAnswer,
     /// How long it was to live when it was sent.
     pub life: Duration,
+    /// When it stops being replayed, by Redis's clock.
+    pub ends_at_millis: u64,
 }
 
-/// The bytes of an answer that lives for so long.
-pub fn encode(cached: &CachedAnswer, life: Duration) -> Option<Vec<u8>> {
+/// The bytes of an answer that lives for so long, until then by Redis's clock.
+pub fn encode(cached: &CachedAnswer, life: Duration, ends_at_millis: u64) -> Option<Vec<u8>> {
     let CachedAnswer { record, fingerprint, answer: settled, .. } = cached;
     let fields = Fields {
         account: record.account.as_str(),
@@ -55,6 +58,7 @@ pub fn encode(cached: &CachedAnswer, life: Duration) -> Option<Vec<u8>> {
         fingerprint_version: fingerprint.version,
         fingerprint: &fingerprint.digest,
         life,
+        ends_at_millis,
         status: settled.answer.status,
         content_type: &settled.answer.content_type,
         location: settled.answer.location.as_deref(),
@@ -97,6 +101,7 @@ pub fn decode(bytes: &[u8]) -> Option<Stored> {
             request_id: fields.request_id.parse().ok()?,
         },
         life: fields.life,
+        ends_at_millis: fields.ends_at_millis,
     })
 }
 
@@ -134,16 +139,16 @@ mod tests {
     fn what_is_read_is_what_was_written() {
         let cached = cached();
         let life = Duration::from_millis(1_234_567);
-        let read = decode(&encode(&cached, life).expect("it is encoded")).expect("it is read");
+        let read = decode(&encode(&cached, life, 99).expect("it is encoded")).expect("it is read");
         assert_eq!(read.answer.told_at, cached.answer.told_at);
         let CachedAnswer { record, fingerprint, answer, .. } = cached;
         let answer = (*answer).clone();
-        assert_eq!(read, Stored { record, fingerprint, answer, life });
+        assert_eq!(read, Stored { record, fingerprint, answer, life, ends_at_millis: 99 });
     }
 
     #[test]
     fn another_version_and_bytes_too_few_or_too_many_are_not_read() {
-        let bytes = encode(&cached(), Duration::ZERO).expect("it is encoded");
+        let bytes = encode(&cached(), Duration::ZERO, 0).expect("it is encoded");
         assert!(decode(&bytes).is_some());
         let mut newer = bytes.clone();
         *newer.first_mut().expect("a version") += 1;

@@ -1,8 +1,8 @@
 //! Settled answers in Redis, where every instance finds them.
 //!
-//! Each expires there by Redis's own clock, at a moment that is worked out before it is sent: a
-//! Redis that takes its time keeps it no longer. What is found is believed only as far as it
-//! shows: its key, its life, its form.
+//! Each expires there by Redis's own clock, at a moment that is worked out before it is sent and that
+//! stands in it as well: a Redis that takes its time, or is told to keep it, makes it live no longer.
+//! What is found is believed only as far as it shows: its key, its life, its form.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,12 +23,6 @@ const UNUSABLE: &str = "payonce_replay_cache_unusable_total";
 
 /// Answers that are on their way to Redis at a time; more are left out.
 const WRITES: usize = 512;
-
-/// What Redis says of the life of a key that it does not have.
-const ABSENT: i64 = -2;
-
-/// Redis counts whole milliseconds, and so up to one too many.
-const TICK: Duration = Duration::from_millis(1);
 
 /// What two clocks make of one life may differ by so much.
 const ROUNDING: Duration = Duration::from_secs(1);
@@ -56,15 +50,11 @@ impl AnswersInRedis {
     /// An answer under that key that is still replayed; `None` also when Redis cannot say in time.
     pub async fn find(&self, record: &RecordId) -> Option<CachedAnswer> {
         let asked_at = BootClock.elapsed();
-        let Some((left, value)) = self.lookups.look(self.key(record)).await else {
+        let Some(found) = self.lookups.look(self.key(record)).await else {
             self.link.fell_back("replay_cache");
             return None;
         };
-        if left == ABSENT {
-            return None;
-        }
-        let value = value?;
-        let found = usable(record, left, &value, asked_at);
+        let found = self.usable(record, &found?, asked_at);
         if found.is_none() {
             self.unusable.increment(1);
         }
@@ -80,16 +70,16 @@ impl AnswersInRedis {
         let Ok(permit) = Arc::clone(&self.writes).try_acquire_owned() else {
             return self.link.fell_back("replay_cache");
         };
-        let Some(expires_at) = self.link.time_at(answer.live_until) else {
+        let Some(ends_at) = self.link.time_at(answer.live_until) else {
             return self.link.fell_back("replay_cache");
         };
         let (link, key) = (Arc::clone(&self.link), self.key(&answer.record));
         self.runtime.spawn(async move {
             let _permit = permit;
-            let Some(value) = encode(&answer, life) else { return };
+            let Some(value) = encode(&answer, life, ends_at) else { return };
             let question = |mut connection| async move {
                 let mut set = redis::cmd("SET");
-                set.arg(key).arg(value).arg("PXAT").arg(expires_at);
+                set.arg(key).arg(value).arg("PXAT").arg(ends_at);
                 set.exec_async(&mut connection).await
             };
             if link.ask(question).await.is_none() {
@@ -102,22 +92,17 @@ impl AnswersInRedis {
         let (account, space) = (record.account.as_str(), record.space.as_str());
         self.link.key("replay", format_args!("{account}:{space}:{}", record.key.as_str()))
     }
-}
 
-/// What was found, if it is that key's and lives no longer than it did when it was sent.
-fn usable(
-    record: &RecordId,
-    left_millis: i64,
-    value: &[u8],
-    asked_at: Duration,
-) -> Option<CachedAnswer> {
-    // Less than nothing is left of what is there for good.
-    let left = Duration::from_millis(u64::try_from(left_millis).ok()?);
-    let Stored { record: of, fingerprint, answer, life } = decode(value)?;
-    (of == *record && left <= life + ROUNDING).then(|| CachedAnswer {
-        record: of,
-        fingerprint,
-        answer: Arc::new(answer),
-        live_until: asked_at.saturating_add(left.saturating_sub(TICK)),
-    })
+    /// What was found, if it is that key's and lives no longer than it did when it was sent.
+    fn usable(&self, record: &RecordId, value: &[u8], asked_at: Duration) -> Option<CachedAnswer> {
+        let Stored { record: of, fingerprint, answer, life, ends_at_millis } = decode(value)?;
+        let live_until = self.link.moment_of(ends_at_millis)?;
+        let left = live_until.checked_sub(asked_at)?;
+        (of == *record && left <= life + ROUNDING).then(|| CachedAnswer {
+            record: of,
+            fingerprint,
+            answer: Arc::new(answer),
+            live_until,
+        })
+    }
 }

@@ -75,11 +75,12 @@ struct Live {
     number: u64,
 }
 
-/// What Redis's clock read, at the latest when this process's read the other.
+/// What Redis's clock read between two readings of this process's.
 #[derive(Clone, Copy)]
 struct ClockReading {
-    at: Duration,
+    asked_at: Duration,
     redis: Duration,
+    told_at: Duration,
 }
 
 /// Why a question has no answer.
@@ -120,8 +121,16 @@ impl RedisLink {
     /// before; `None` while Redis is away, and for what is over.
     pub fn time_at(&self, at: Duration) -> Option<u64> {
         let reading = (*self.shared.clock())?;
-        let ahead = at.checked_sub(reading.at)?;
+        let ahead = at.checked_sub(reading.told_at)?;
         u64::try_from(reading.redis.saturating_add(ahead).as_millis()).ok()
+    }
+
+    /// What [`BootClock`] reads when Redis's own clock reads so many milliseconds, or a little before;
+    /// `None` while Redis is away, and for what is over.
+    pub fn moment_of(&self, millis: u64) -> Option<Duration> {
+        let reading = (*self.shared.clock())?;
+        let ahead = Duration::from_millis(millis).checked_sub(reading.redis)?;
+        Some(reading.asked_at.saturating_add(ahead))
     }
 
     /// Counts what was done without Redis.
@@ -232,10 +241,11 @@ impl Shared {
 
     /// Looks whether it answers, and what time it has.
     async fn look(&self, mut connection: MultiplexedConnection) -> Result<(), Failure> {
+        let asked_at = BootClock.elapsed();
         let time = async { redis::cmd("TIME").query_async(&mut connection).await };
         let (seconds, micros): (u64, u64) = self.in_time(Instant::now(), time).await?;
         let redis = Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros));
-        *self.clock() = Some(ClockReading { at: BootClock.elapsed(), redis });
+        *self.clock() = Some(ClockReading { asked_at, redis, told_at: BootClock.elapsed() });
         Ok(())
     }
 

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use redis::{FromRedisValue, Value};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -18,8 +17,8 @@ const QUEUE: usize = 4_096;
 /// Looks that share a question.
 const BATCH: usize = 256;
 
-/// What Redis has under a key: how many milliseconds it has left, as `PTTL` tells it, and the value.
-pub type Found = (i64, Option<Vec<u8>>);
+/// What Redis has under a key.
+pub type Found = Option<Vec<u8>>;
 
 struct Look {
     key: String,
@@ -57,28 +56,19 @@ async fn answer(link: Arc<RedisLink>, mut queue: mpsc::Receiver<Look>) {
     while queue.recv_many(&mut looks, BATCH).await > 0 {
         looks.retain(|look: &Look| !look.reply.is_closed());
         let question = |mut connection| {
-            let mut all = redis::pipe();
-            // The lives first: of an answer that is replaced in between, it is the shorter one.
-            for look in &looks {
-                all.pttl(&look.key);
-            }
-            all.mget(looks.iter().map(|look| &look.key).collect::<Vec<_>>());
-            async move { all.query_async::<Vec<Value>>(&mut connection).await }
+            let mut all = redis::cmd("MGET");
+            looks.iter().for_each(|look| {
+                all.arg(&look.key);
+            });
+            async move { all.query_async::<Vec<Found>>(&mut connection).await }
         };
         let told = match looks.first() {
             Some(oldest) => link.ask_since(oldest.asked_at, question).await,
             None => None,
         };
         // Who is not told does without.
-        for (look, found) in looks.drain(..).zip(told.and_then(founds).unwrap_or_default()) {
+        for (look, found) in looks.drain(..).zip(told.unwrap_or_default()) {
             let _ = look.reply.send(found);
         }
     }
-}
-
-/// The lives, and then one list of the values.
-fn founds(mut told: Vec<Value>) -> Option<Vec<Found>> {
-    let values = Vec::<Option<Vec<u8>>>::from_redis_value(told.pop()?).ok()?;
-    let lives = told.into_iter().map(i64::from_redis_value).collect::<Result<Vec<_>, _>>().ok()?;
-    (lives.len() == values.len()).then(|| lives.into_iter().zip(values).collect())
 }

@@ -66,7 +66,7 @@ impl Connections for SqliteConnections {
         Ok(Self { writer: Arc::new(writer), readers, path })
     }
 
-    async fn settle(&self, call: Settle) -> Result<Settled, RepositoryError> {
+    async fn settle(&self, call: Box<Settle>) -> Result<Settled, RepositoryError> {
         self.write(move |conn| settling::settle(conn, &call)).await
     }
 

@@ -1,6 +1,7 @@
 //! How work gets onto a connection.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use payonce_domain::ports::{
     AnnouncedTransaction, BoxedError, Ingested, OpenPayment, Opened, RepositoryError, Settle,
@@ -43,7 +44,7 @@ pub trait Connections: Clone + Send + Sync + Sized + 'static {
     /// Opens a payment, perhaps together with other callers' writes.
     fn open(
         &self,
-        call: OpenPayment,
+        call: Arc<OpenPayment>,
     ) -> impl Future<Output = Result<Opened, RepositoryError>> + Send {
         self.write(move |conn| transactions::open(conn, &call))
     }
@@ -51,7 +52,7 @@ pub trait Connections: Clone + Send + Sync + Sized + 'static {
     /// Settles a payment, perhaps together with other callers' writes.
     fn settle(
         &self,
-        call: Settle,
+        call: Box<Settle>,
     ) -> impl Future<Output = Result<Settled, RepositoryError>> + Send {
         self.write(move |conn| transactions::settle(conn, &call))
     }

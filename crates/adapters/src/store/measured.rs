@@ -163,7 +163,7 @@ macro_rules! span_of {
 
 #[async_trait]
 impl PaymentRepository for MeasuredRepository {
-    async fn open(&self, open: OpenPayment) -> Result<Opened, RepositoryError> {
+    async fn open(&self, open: Arc<OpenPayment>) -> Result<Opened, RepositoryError> {
         let span = span_of!("open", payment = Empty);
         let work = self.repository.open(open);
         let opened = self.run("open", span.clone(), work, opening).await?;
@@ -218,7 +218,7 @@ impl PaymentRepository for MeasuredRepository {
         Ok(renewed)
     }
 
-    async fn settle(&self, settle: Settle) -> Result<Settled, RepositoryError> {
+    async fn settle(&self, settle: Box<Settle>) -> Result<Settled, RepositoryError> {
         let (id, account) = (settle.payment.id, settle.payment.record.account.clone());
         let state = settle.payment.state.clone();
         let span = span_of!("settle", payment = %id);

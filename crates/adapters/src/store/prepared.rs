@@ -46,10 +46,10 @@ macro_rules! prepared {
 macro_rules! insert_if_absent {
     (
         $(#[$meta:meta])*
-        $name:ident of $row:ty, $table:literal { $first:ident: $first_sql:ty, $($column:ident: $sql:ty),+ $(,)? }
+        $name:ident of $row:ident, $table:literal { $first:ident: $first_sql:ty, $($column:ident: $sql:ty),+ $(,)? }
     ) => {
         $(#[$meta])*
-        pub struct $name<'a>(pub &'a $row);
+        pub struct $name<'a>(pub &'a $row<'a>);
 
         prepared!($name, this:
             concat!(
@@ -139,7 +139,7 @@ insert_if_absent! {
 }
 
 /// Writes a locked record back.
-pub struct SaveRecord<'a>(pub &'a RecordRow);
+pub struct SaveRecord<'a>(pub &'a RecordRow<'a>);
 
 prepared!(SaveRecord, this:
     "UPDATE idempotency_records SET generation = ", &this.0.generation => Integer;
@@ -172,7 +172,7 @@ prepared!(SaveRecord, this:
 pub struct FinishPayment<'a> {
     account_id: &'a str,
     id: SqlUuid,
-    end: &'a FinalState,
+    end: &'a FinalState<'a>,
 }
 
 prepared!(FinishPayment, this:
@@ -188,7 +188,7 @@ prepared!(FinishPayment, this:
 
 impl<'a> FinishPayment<'a> {
     /// Gives it to this payment.
-    pub fn of(payment: &'a Payment, end: &'a FinalState) -> Self {
+    pub fn of(payment: &'a Payment, end: &'a FinalState<'a>) -> Self {
         let account_id = payment.record.account.as_str();
         Self { account_id, id: SqlUuid(payment.id.0), end }
     }

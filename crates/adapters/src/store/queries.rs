@@ -9,7 +9,7 @@ use super::error::StoreError;
 use super::rows::PaymentRow;
 
 /// Turns one row more than asked for into a page and its cursor.
-pub fn page(rows: Vec<PaymentRow>, limit: u32) -> Result<PaymentPage, StoreError> {
+pub fn page(rows: Vec<PaymentRow<'_>>, limit: u32) -> Result<PaymentPage, StoreError> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = rows.len() > limit;
     let payments: Vec<Payment> =
@@ -120,7 +120,7 @@ macro_rules! shared_queries {
             if self.payment(account, id)?.is_none() {
                 return Ok(None);
             }
-            let rows: Vec<EventRow> = payment_events::table
+            let rows: Vec<EventRow<'static>> = payment_events::table
                 .filter(payment_events::account_id.eq(account.as_str()))
                 .filter(payment_events::payment_id.eq(SqlUuid(id.0)))
                 .select(EventRow::as_select())

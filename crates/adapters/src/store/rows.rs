@@ -1,6 +1,7 @@
 //! Rows, and their way into and out of the domain. A row that breaks a rule is named, never
 //! repaired.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
@@ -24,19 +25,19 @@ use super::values::{SqlJson, SqlTime, SqlUuid};
 /// A row of `idempotency_records`.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = idempotency_records)]
-pub struct RecordRow {
-    pub(crate) account_id: String,
-    pub(crate) key_space: String,
-    pub(crate) key: String,
+pub struct RecordRow<'a> {
+    pub(crate) account_id: Cow<'a, str>,
+    pub(crate) key_space: Cow<'a, str>,
+    pub(crate) key: Cow<'a, str>,
     pub(crate) generation: i32,
-    pub(crate) subject: String,
+    pub(crate) subject: Cow<'a, str>,
     pub(crate) payment_id: SqlUuid,
     pub(crate) fingerprint_version: i16,
-    pub(crate) fingerprint: Vec<u8>,
-    pub(crate) request_id: String,
+    pub(crate) fingerprint: Cow<'a, [u8]>,
+    pub(crate) request_id: Cow<'a, str>,
     pub(crate) fence: i64,
     pub(crate) opening_fence: i64,
-    pub(crate) state: String,
+    pub(crate) state: Cow<'a, str>,
     pub(crate) due_at: Option<SqlTime>,
     pub(crate) open_until: Option<SqlTime>,
     pub(crate) is_awaited: bool,
@@ -45,83 +46,83 @@ pub struct RecordRow {
     pub(crate) settled_at: Option<SqlTime>,
     pub(crate) expires_at: Option<SqlTime>,
     pub(crate) answer_status: Option<i16>,
-    pub(crate) answer_content_type: Option<String>,
-    pub(crate) answer_location: Option<String>,
-    pub(crate) answer_body: Option<Vec<u8>>,
+    pub(crate) answer_content_type: Option<Cow<'a, str>>,
+    pub(crate) answer_location: Option<Cow<'a, str>>,
+    pub(crate) answer_body: Option<Cow<'a, [u8]>>,
 }
 
 /// A row of `payments`.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = payments)]
-pub struct PaymentRow {
-    pub(crate) account_id: String,
+pub struct PaymentRow<'a> {
+    pub(crate) account_id: Cow<'a, str>,
     pub(crate) id: SqlUuid,
-    pub(crate) key_space: String,
-    pub(crate) key: String,
+    pub(crate) key_space: Cow<'a, str>,
+    pub(crate) key: Cow<'a, str>,
     pub(crate) generation: i32,
-    pub(crate) operation: String,
-    pub(crate) status: String,
+    pub(crate) operation: Cow<'a, str>,
+    pub(crate) status: Cow<'a, str>,
     pub(crate) amount_minor: i64,
-    pub(crate) currency: String,
-    pub(crate) payment_method: Option<String>,
-    pub(crate) reference: Option<String>,
-    pub(crate) description: Option<String>,
+    pub(crate) currency: Cow<'a, str>,
+    pub(crate) payment_method: Option<Cow<'a, str>>,
+    pub(crate) reference: Option<Cow<'a, str>>,
+    pub(crate) description: Option<Cow<'a, str>>,
     pub(crate) metadata: SqlJson,
-    pub(crate) gateway_kind: String,
-    pub(crate) gateway_base_url: String,
-    pub(crate) gateway_account: String,
+    pub(crate) gateway_kind: Cow<'a, str>,
+    pub(crate) gateway_base_url: Cow<'a, str>,
+    pub(crate) gateway_account: Cow<'a, str>,
     pub(crate) gateway_key: SqlUuid,
-    pub(crate) gateway_request: Vec<u8>,
-    pub(crate) gateway_reference: Option<String>,
+    pub(crate) gateway_request: Cow<'a, [u8]>,
+    pub(crate) gateway_reference: Option<Cow<'a, str>>,
     pub(crate) attempts: i32,
     pub(crate) first_sent_at: Option<SqlTime>,
     pub(crate) void_intended_at: Option<SqlTime>,
-    pub(crate) failure_code: Option<String>,
-    pub(crate) decline_code: Option<String>,
+    pub(crate) failure_code: Option<Cow<'a, str>>,
+    pub(crate) decline_code: Option<Cow<'a, str>>,
     pub(crate) created_at: SqlTime,
     pub(crate) completed_at: Option<SqlTime>,
 }
 
 /// What a settle writes into `payments`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct FinalState {
-    pub(crate) status: String,
-    pub(crate) gateway_reference: Option<String>,
-    pub(crate) failure_code: Option<String>,
-    pub(crate) decline_code: Option<String>,
+pub struct FinalState<'a> {
+    pub(crate) status: &'static str,
+    pub(crate) gateway_reference: Option<&'a str>,
+    pub(crate) failure_code: Option<&'static str>,
+    pub(crate) decline_code: Option<&'a str>,
     pub(crate) completed_at: Option<SqlTime>,
 }
 
 /// A row of `payment_events`.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = payment_events, treat_none_as_default_value = false)]
-pub struct EventRow {
-    pub(crate) account_id: String,
+pub struct EventRow<'a> {
+    pub(crate) account_id: Cow<'a, str>,
     pub(crate) payment_id: SqlUuid,
     pub(crate) fence: i64,
     pub(crate) step: i32,
     pub(crate) at: SqlTime,
-    pub(crate) actor: String,
-    pub(crate) kind: String,
+    pub(crate) actor: Cow<'a, str>,
+    pub(crate) kind: Cow<'a, str>,
     pub(crate) attempt: Option<i32>,
-    pub(crate) detail: Option<String>,
+    pub(crate) detail: Option<Cow<'a, str>>,
 }
 
-impl From<&IdempotencyRecord> for RecordRow {
-    fn from(record: &IdempotencyRecord) -> Self {
+impl<'a> From<&'a IdempotencyRecord> for RecordRow<'a> {
+    fn from(record: &'a IdempotencyRecord) -> Self {
         let mut row = Self {
-            account_id: record.id.account.as_str().to_owned(),
-            key_space: record.id.space.as_str().to_owned(),
-            key: record.id.key.as_str().to_owned(),
+            account_id: record.id.account.as_str().into(),
+            key_space: record.id.space.as_str().into(),
+            key: record.id.key.as_str().into(),
             generation: record.generation.0,
-            subject: record.subject.as_str().to_owned(),
+            subject: record.subject.as_str().into(),
             payment_id: SqlUuid(record.payment_id.0),
             fingerprint_version: record.fingerprint.version,
-            fingerprint: record.fingerprint.digest.clone(),
-            request_id: record.request_id.as_str().to_owned(),
+            fingerprint: record.fingerprint.digest.as_slice().into(),
+            request_id: record.request_id.as_str().into(),
             fence: record.fence.0,
             opening_fence: record.opening_fence.0,
-            state: String::new(),
+            state: Cow::default(),
             due_at: None,
             open_until: record.open_until.map(SqlTime::truncated),
             is_awaited: record.is_awaited,
@@ -139,13 +140,13 @@ impl From<&IdempotencyRecord> for RecordRow {
     }
 }
 
-impl RecordRow {
+impl<'a> RecordRow<'a> {
     /// The primary key.
     pub fn key(&self) -> (&str, &str, &str) {
         (&self.account_id, &self.key_space, &self.key)
     }
 
-    fn set_state(&mut self, state: &RecordState) {
+    fn set_state(&mut self, state: &'a RecordState) {
         let (name, due_at) = match state {
             RecordState::Running { lease_until } => ("running", Some(*lease_until)),
             RecordState::Open { due_at } => ("open", Some(*due_at)),
@@ -157,9 +158,9 @@ impl RecordRow {
                 self.expires_at = Some(SqlTime::truncated(settlement.expires_at));
                 // Every status is below 600, as the table checks.
                 self.answer_status = i16::try_from(settlement.answer.status).ok();
-                self.answer_content_type = Some(settlement.answer.content_type.clone());
-                self.answer_location = settlement.answer.location.clone();
-                self.answer_body = Some(settlement.answer.body.to_vec());
+                self.answer_content_type = Some(settlement.answer.content_type.as_str().into());
+                self.answer_location = settlement.answer.location.as_deref().map(Cow::from);
+                self.answer_body = Some(settlement.answer.body.as_ref().into());
                 ("settled", None)
             }
             RecordState::Purged { settled_at, expired_at } => {
@@ -168,23 +169,26 @@ impl RecordRow {
                 ("purged", None)
             }
         };
-        self.state = name.to_owned();
+        self.state = name.into();
         self.due_at = due_at.map(SqlTime::truncated);
     }
 }
 
-impl TryFrom<RecordRow> for IdempotencyRecord {
+impl TryFrom<RecordRow<'_>> for IdempotencyRecord {
     type Error = StoreError;
 
-    fn try_from(row: RecordRow) -> Result<Self, Self::Error> {
+    fn try_from(mut row: RecordRow<'_>) -> Result<Self, Self::Error> {
         let at = Place { table: "idempotency_records", id: row.payment_id };
-        let state = record_state(&row, &at)?;
+        let state = record_state(&mut row, &at)?;
         Ok(Self {
             id: record_id(&at, &row.account_id, &row.key_space, &row.key)?,
             generation: Generation(row.generation),
             subject: at.present("subject", Subject::from_stored(&row.subject))?,
             payment_id: PaymentId(row.payment_id.0),
-            fingerprint: Fingerprint { version: row.fingerprint_version, digest: row.fingerprint },
+            fingerprint: Fingerprint {
+                version: row.fingerprint_version,
+                digest: row.fingerprint.into_owned(),
+            },
             request_id: at.parsed("request_id", row.request_id.parse())?,
             fence: Fence(row.fence),
             opening_fence: Fence(row.opening_fence),
@@ -197,9 +201,10 @@ impl TryFrom<RecordRow> for IdempotencyRecord {
     }
 }
 
-fn record_state(row: &RecordRow, at: &Place) -> Result<RecordState, StoreError> {
+/// Takes the answer out of the row.
+fn record_state(row: &mut RecordRow<'_>, at: &Place) -> Result<RecordState, StoreError> {
     let due_at = || at.present("due_at", row.due_at).map(|due| due.0);
-    Ok(match row.state.as_str() {
+    Ok(match row.state.as_ref() {
         "running" => RecordState::Running { lease_until: due_at()? },
         "open" => RecordState::Open { due_at: due_at()? },
         "queued" => RecordState::Queued { due_at: due_at()? },
@@ -211,9 +216,11 @@ fn record_state(row: &RecordRow, at: &Place) -> Result<RecordState, StoreError> 
                     "answer_status",
                     at.present("answer_status", row.answer_status)?.try_into(),
                 )?,
-                content_type: at.present("answer_content_type", row.answer_content_type.clone())?,
-                location: row.answer_location.clone(),
-                body: at.present("answer_body", row.answer_body.clone())?.into(),
+                content_type: at
+                    .present("answer_content_type", row.answer_content_type.take())?
+                    .into_owned(),
+                location: row.answer_location.take().map(Cow::into_owned),
+                body: at.present("answer_body", row.answer_body.take())?.into_owned().into(),
             },
             settled_at: at.present("settled_at", row.settled_at)?.0,
             expires_at: at.present("expires_at", row.expires_at)?.0,
@@ -226,47 +233,46 @@ fn record_state(row: &RecordRow, at: &Place) -> Result<RecordState, StoreError> 
     })
 }
 
-impl From<&Payment> for PaymentRow {
-    fn from(payment: &Payment) -> Self {
+impl<'a> From<&'a Payment> for PaymentRow<'a> {
+    fn from(payment: &'a Payment) -> Self {
         let FinalState { status, gateway_reference, failure_code, decline_code, completed_at } =
             payment.into();
         let request = &payment.request;
         Self {
-            account_id: payment.record.account.as_str().to_owned(),
+            account_id: payment.record.account.as_str().into(),
             id: SqlUuid(payment.id.0),
-            key_space: payment.record.space.as_str().to_owned(),
-            key: payment.record.key.as_str().to_owned(),
+            key_space: payment.record.space.as_str().into(),
+            key: payment.record.key.as_str().into(),
             generation: payment.generation.0,
-            operation: request.operation.as_str().to_owned(),
-            status,
+            operation: request.operation.as_str().into(),
+            status: status.into(),
             amount_minor: request.money.minor(),
-            currency: request.money.currency().code().to_owned(),
-            payment_method: owned(request.payment_method.as_ref()),
-            reference: owned(request.reference.as_ref()),
-            description: owned(request.description.as_ref()),
+            currency: request.money.currency().code().into(),
+            payment_method: borrowed(request.payment_method.as_ref()),
+            reference: borrowed(request.reference.as_ref()),
+            description: borrowed(request.description.as_ref()),
             metadata: SqlJson(serde_json::json!(request.metadata.pairs())),
-            gateway_kind: payment.gateway.kind.clone(),
-            gateway_base_url: payment.gateway.base_url.clone(),
-            gateway_account: payment.gateway.account.clone(),
+            gateway_kind: payment.gateway.kind.as_str().into(),
+            gateway_base_url: payment.gateway.base_url.as_str().into(),
+            gateway_account: payment.gateway.account.as_str().into(),
             gateway_key: SqlUuid(payment.gateway_key.0),
-            gateway_request: payment.gateway_request.clone(),
-            gateway_reference,
+            gateway_request: payment.gateway_request.as_slice().into(),
+            gateway_reference: gateway_reference.map(Cow::from),
             attempts: payment.attempts.try_into().unwrap_or(i32::MAX),
             first_sent_at: payment.first_sent_at.map(SqlTime::truncated),
             void_intended_at: payment.void_intended_at.map(SqlTime::truncated),
-            failure_code,
-            decline_code,
+            failure_code: failure_code.map(Cow::from),
+            decline_code: decline_code.map(Cow::from),
             created_at: SqlTime::truncated(payment.created_at),
             completed_at,
         }
     }
 }
 
-impl From<&Payment> for FinalState {
-    fn from(payment: &Payment) -> Self {
-        let status = payment.status().as_str().to_owned();
+impl<'a> From<&'a Payment> for FinalState<'a> {
+    fn from(payment: &'a Payment) -> Self {
         let mut row = Self {
-            status,
+            status: payment.status().as_str(),
             gateway_reference: None,
             failure_code: None,
             decline_code: None,
@@ -275,15 +281,15 @@ impl From<&Payment> for FinalState {
         match &payment.state {
             PaymentState::Processing | PaymentState::NeedsReview => {}
             PaymentState::Completed { gateway_reference, at } => {
-                row.gateway_reference = Some(gateway_reference.clone());
+                row.gateway_reference = Some(gateway_reference);
                 row.completed_at = Some(SqlTime::truncated(*at));
             }
             PaymentState::Failed { failure, gateway_reference, at } => {
-                row.gateway_reference = gateway_reference.clone();
-                row.failure_code = Some(failure.code().to_owned());
+                row.gateway_reference = gateway_reference.as_deref();
+                row.failure_code = Some(failure.code());
                 row.completed_at = Some(SqlTime::truncated(*at));
                 if let Failure::Declined { code } = failure {
-                    row.decline_code = code.clone();
+                    row.decline_code = code.as_deref();
                 }
             }
         }
@@ -291,10 +297,10 @@ impl From<&Payment> for FinalState {
     }
 }
 
-impl TryFrom<PaymentRow> for Payment {
+impl TryFrom<PaymentRow<'_>> for Payment {
     type Error = StoreError;
 
-    fn try_from(row: PaymentRow) -> Result<Self, Self::Error> {
+    fn try_from(row: PaymentRow<'_>) -> Result<Self, Self::Error> {
         let at = Place { table: "payments", id: row.id };
         let state = payment_state(&row, &at)?;
         let currency = at.parsed("currency", row.currency.parse())?;
@@ -314,12 +320,12 @@ impl TryFrom<PaymentRow> for Payment {
             generation: Generation(row.generation),
             request,
             gateway: GatewayIdentity {
-                kind: row.gateway_kind,
-                base_url: row.gateway_base_url,
-                account: row.gateway_account,
+                kind: row.gateway_kind.into_owned(),
+                base_url: row.gateway_base_url.into_owned(),
+                account: row.gateway_account.into_owned(),
             },
             gateway_key: GatewayKey(row.gateway_key.0),
-            gateway_request: row.gateway_request,
+            gateway_request: row.gateway_request.into_owned(),
             attempts: at.parsed("attempts", row.attempts.try_into())?,
             first_sent_at: row.first_sent_at.map(|time| time.0),
             void_intended_at: row.void_intended_at.map(|time| time.0),
@@ -329,48 +335,52 @@ impl TryFrom<PaymentRow> for Payment {
     }
 }
 
-fn payment_state(row: &PaymentRow, at: &Place) -> Result<PaymentState, StoreError> {
+fn payment_state(row: &PaymentRow<'_>, at: &Place) -> Result<PaymentState, StoreError> {
     let completed_at = || at.present("completed_at", row.completed_at).map(|time| time.0);
     Ok(match at.present("status", PaymentStatus::from_name(&row.status))? {
         PaymentStatus::Processing => PaymentState::Processing,
         PaymentStatus::NeedsReview => PaymentState::NeedsReview,
         PaymentStatus::Completed => PaymentState::Completed {
-            gateway_reference: at.present("gateway_reference", row.gateway_reference.clone())?,
+            gateway_reference: at
+                .present("gateway_reference", row.gateway_reference.as_deref())?
+                .to_owned(),
             at: completed_at()?,
         },
         PaymentStatus::Failed => PaymentState::Failed {
             failure: match row.failure_code.as_deref() {
-                Some("payment_declined") => Failure::Declined { code: row.decline_code.clone() },
+                Some("payment_declined") => {
+                    Failure::Declined { code: row.decline_code.as_deref().map(str::to_owned) }
+                }
                 Some("gateway_error") => Failure::GatewayError,
                 other => return Err(at.broken("failure_code", format!("{other:?} is no code"))),
             },
-            gateway_reference: row.gateway_reference.clone(),
+            gateway_reference: row.gateway_reference.as_deref().map(str::to_owned),
             at: completed_at()?,
         },
     })
 }
 
-impl EventRow {
+impl<'a> EventRow<'a> {
     /// The row of a new entry.
-    pub fn new(record: &RecordId, payment: PaymentId, event: &NewEvent, at: SqlTime) -> Self {
+    pub fn new(record: &'a RecordId, payment: PaymentId, event: &'a NewEvent, at: SqlTime) -> Self {
         Self {
-            account_id: record.account.as_str().to_owned(),
+            account_id: record.account.as_str().into(),
             payment_id: SqlUuid(payment.0),
             fence: event.fence.0,
             step: event.step,
             at,
-            actor: event.actor.as_str().to_owned(),
-            kind: event.kind.as_str().to_owned(),
+            actor: event.actor.as_str().into(),
+            kind: event.kind.as_str().into(),
             attempt: event.attempt.and_then(|attempt| attempt.try_into().ok()),
-            detail: event.detail.clone(),
+            detail: event.detail.as_deref().map(Cow::from),
         }
     }
 }
 
-impl TryFrom<EventRow> for PaymentEvent {
+impl TryFrom<EventRow<'_>> for PaymentEvent {
     type Error = StoreError;
 
-    fn try_from(row: EventRow) -> Result<Self, Self::Error> {
+    fn try_from(row: EventRow<'_>) -> Result<Self, Self::Error> {
         let at = Place { table: "payment_events", id: row.payment_id };
         let event = NewEvent {
             fence: Fence(row.fence),
@@ -382,7 +392,7 @@ impl TryFrom<EventRow> for PaymentEvent {
                 .map(u32::try_from)
                 .transpose()
                 .map_err(|error| at.broken("attempt", error))?,
-            detail: row.detail,
+            detail: row.detail.map(Cow::into_owned),
         };
         Ok(Self { event, at: row.at.0 })
     }
@@ -416,14 +426,16 @@ impl Place {
     fn text<const MIN: usize, const MAX: usize>(
         &self,
         column: &str,
-        value: Option<String>,
+        value: Option<Cow<'_, str>>,
     ) -> Result<Option<Text<MIN, MAX>>, StoreError> {
         value.map(|value| self.parsed(column, Text::parse(value))).transpose()
     }
 }
 
-fn owned<const MIN: usize, const MAX: usize>(text: Option<&Text<MIN, MAX>>) -> Option<String> {
-    text.map(|text| text.as_str().to_owned())
+fn borrowed<const MIN: usize, const MAX: usize>(
+    text: Option<&Text<MIN, MAX>>,
+) -> Option<Cow<'_, str>> {
+    text.map(|text| text.as_str().into())
 }
 
 fn record_id(at: &Place, account: &str, space: &str, key: &str) -> Result<RecordId, StoreError> {

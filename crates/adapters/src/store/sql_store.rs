@@ -1,5 +1,7 @@
 //! The ports on a SQL store.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use payonce_domain::account::AccountId;
 use payonce_domain::idempotency::RecordId;
@@ -67,7 +69,7 @@ impl<C: Connections> Pooled for SqlStore<C> {
 
 #[async_trait]
 impl<C: Connections> PaymentRepository for SqlStore<C> {
-    async fn open(&self, open: OpenPayment) -> Result<Opened, RepositoryError> {
+    async fn open(&self, open: Arc<OpenPayment>) -> Result<Opened, RepositoryError> {
         self.connections.open(open).await
     }
 
@@ -87,7 +89,7 @@ impl<C: Connections> PaymentRepository for SqlStore<C> {
         self.connections.write(move |conn| transactions::hand_over(conn, &hand_over)).await
     }
 
-    async fn settle(&self, settle: Settle) -> Result<Settled, RepositoryError> {
+    async fn settle(&self, settle: Box<Settle>) -> Result<Settled, RepositoryError> {
         self.connections.settle(settle).await
     }
 }

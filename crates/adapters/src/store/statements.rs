@@ -23,7 +23,7 @@ pub trait Statements {
     fn insert_record_if_absent(&mut self, row: &RecordRow) -> QueryResult<bool>;
 
     /// Reads a record and keeps every other transaction from deciding about it.
-    fn lock_record(&mut self, id: &RecordId) -> QueryResult<Option<RecordRow>>;
+    fn lock_record(&mut self, id: &RecordId) -> QueryResult<Option<RecordRow<'static>>>;
 
     /// Writes a locked record back.
     fn save_record(&mut self, row: &RecordRow) -> QueryResult<usize>;
@@ -32,7 +32,11 @@ pub trait Statements {
     fn insert_payment(&mut self, row: &PaymentRow) -> QueryResult<usize>;
 
     /// Reads a payment.
-    fn payment(&mut self, account: &AccountId, id: PaymentId) -> QueryResult<Option<PaymentRow>>;
+    fn payment(
+        &mut self,
+        account: &AccountId,
+        id: PaymentId,
+    ) -> QueryResult<Option<PaymentRow<'static>>>;
 
     /// Counts a send, and notes when the first one was made.
     fn note_send(
@@ -47,7 +51,11 @@ pub trait Statements {
 
     /// Reads records that are due, oldest first, and keeps others from deciding about them; passes
     /// over those that somebody else holds.
-    fn lock_due_records(&mut self, call: &TakeDue, now: SqlTime) -> QueryResult<Vec<RecordRow>>;
+    fn lock_due_records(
+        &mut self,
+        call: &TakeDue,
+        now: SqlTime,
+    ) -> QueryResult<Vec<RecordRow<'static>>>;
 
     /// Marks a payment under way as one that an operator decides.
     fn send_to_review(&mut self, account: &AccountId, id: PaymentId) -> QueryResult<usize>;
@@ -59,7 +67,7 @@ pub trait Statements {
     fn announce(&mut self, payment: PaymentId) -> QueryResult<()>;
 
     /// The payment of a key's newest generation.
-    fn newest_payment(&mut self, id: &RecordId) -> QueryResult<Option<PaymentRow>>;
+    fn newest_payment(&mut self, id: &RecordId) -> QueryResult<Option<PaymentRow<'static>>>;
 
     /// Lets the transaction's commit return before it is on disk: what a crash undoes is done again.
     fn need_not_last(&mut self) -> QueryResult<()>;
@@ -85,7 +93,7 @@ pub trait Statements {
 macro_rules! shared_statements {
     (lock: [$($lock:tt)*], lock_free: [$($lock_free:tt)*]) => {
         /// A statement of its own behind the insert: it then sees the row that won the race.
-        fn lock_record(&mut self, id: &RecordId) -> QueryResult<Option<RecordRow>> {
+        fn lock_record(&mut self, id: &RecordId) -> QueryResult<Option<RecordRow<'static>>> {
             if $crate::store::statements::is_broken($crate::store::statements::Rule::RowLock) {
                 return idempotency_records::table
                     .find((id.account.as_str(), id.space.as_str(), id.key.as_str()))
@@ -101,7 +109,7 @@ macro_rules! shared_statements {
                 .optional()
         }
 
-        fn lock_due_records(&mut self, call: &TakeDue, now: SqlTime) -> QueryResult<Vec<RecordRow>> {
+        fn lock_due_records(&mut self, call: &TakeDue, now: SqlTime) -> QueryResult<Vec<RecordRow<'static>>> {
             // No gateway's kind is empty.
             let nobody = GatewayIdentity::default();
             let gateway = call.gateway.as_ref().unwrap_or(&nobody);
@@ -148,7 +156,7 @@ macro_rules! shared_statements {
             $crate::store::prepared::InsertPayment(row).execute(self)
         }
 
-        fn newest_payment(&mut self, id: &RecordId) -> QueryResult<Option<PaymentRow>> {
+        fn newest_payment(&mut self, id: &RecordId) -> QueryResult<Option<PaymentRow<'static>>> {
             payments::table
                 .filter(payments::account_id.eq(id.account.as_str()))
                 .filter(payments::key_space.eq(id.space.as_str()))
@@ -163,7 +171,7 @@ macro_rules! shared_statements {
             &mut self,
             account: &AccountId,
             id: PaymentId,
-        ) -> QueryResult<Option<PaymentRow>> {
+        ) -> QueryResult<Option<PaymentRow<'static>>> {
             payments::table
                 .find((account.as_str(), SqlUuid(id.0)))
                 .select(PaymentRow::as_select())

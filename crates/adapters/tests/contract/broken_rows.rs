@@ -38,7 +38,7 @@ pub async fn a_broken_payment_is_named_by_its_column(database: Arc<Database>) {
         assert_inconsistent(store.queries.find(&account(), id).await, &place);
         let everything = PaymentFilter::default();
         assert_inconsistent(store.queries.list(&account(), &everything, None, 9).await, &place);
-        assert_inconsistent(store.payments.open(open("k")).await, &place);
+        assert_inconsistent(store.payments.open(Arc::new(open("k"))).await, &place);
         database.execute("DELETE FROM payments; DELETE FROM idempotency_records").expect("it runs");
     }
 }
@@ -59,8 +59,8 @@ pub async fn a_broken_record_is_named_by_its_column(database: Arc<Database>) {
         database.execute_unchecked(&format!("UPDATE idempotency_records SET {broken}"));
         let place = format!("idempotency_records.{column} of payment {}", owned.payment.id);
         assert_inconsistent(store.keys.find(&record("k")).await, &place);
-        assert_inconsistent(store.payments.open(open("k")).await, &place);
-        assert_inconsistent(store.payments.settle(settle(&owned, "paid")).await, &place);
+        assert_inconsistent(store.payments.open(Arc::new(open("k"))).await, &place);
+        assert_inconsistent(store.payments.settle(Box::new(settle(&owned, "paid"))).await, &place);
         assert_eq!(store.payment(owned.payment.id).await, owned.payment);
         database.execute("DELETE FROM payments; DELETE FROM idempotency_records").expect("it runs");
     }
@@ -71,8 +71,8 @@ pub async fn a_record_without_its_payment_is_named(database: Arc<Database>) {
     let owned = store.own(open("k")).await;
     database.execute("DELETE FROM payments").expect("it runs");
     let place = format!("idempotency_records.payment_id {}", owned.payment.id);
-    assert_inconsistent(store.payments.open(open("k")).await, &place);
-    let settled = store.payments.settle(settle(&owned, "paid")).await;
+    assert_inconsistent(store.payments.open(Arc::new(open("k"))).await, &place);
+    let settled = store.payments.settle(Box::new(settle(&owned, "paid"))).await;
     assert_inconsistent(settled, &format!("payments.status of payment {}", owned.payment.id));
 }
 

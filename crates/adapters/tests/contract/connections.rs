@@ -29,10 +29,10 @@ pub async fn a_store_out_of_reach_is_unavailable(database: Arc<Database>) {
     }
     let owned = database.store().await.own(open("k")).await;
     let store = database.unreachable_store();
-    assert_unavailable(store.payments.open(open("k")).await);
+    assert_unavailable(store.payments.open(Arc::new(open("k"))).await);
     assert_unavailable(store.payments.renew(renewal(&owned)).await);
     assert_unavailable(store.payments.hand_over(hand_over(&owned)).await);
-    assert_unavailable(store.payments.settle(settle(&owned, "paid")).await);
+    assert_unavailable(store.payments.settle(Box::new(settle(&owned, "paid"))).await);
     assert_unavailable(store.keys.find(&record("k")).await);
     assert_unavailable(store.queries.find(&account(), owned.payment.id).await);
     assert_unavailable(store.queries.events(&account(), owned.payment.id).await);
@@ -46,7 +46,7 @@ pub async fn a_closed_store_is_unavailable(database: Arc<Database>) {
     let store = database.store().await;
     store.own(open("k")).await;
     store.schema.close();
-    let closed = store.payments.open(open("k")).await;
+    let closed = store.payments.open(Arc::new(open("k"))).await;
     assert!(matches!(closed, Err(RepositoryError::Unavailable(_))), "{closed:?}");
     let closed = store.keys.find(&record("k")).await;
     assert!(matches!(closed, Err(RepositoryError::Unavailable(_))), "{closed:?}");
@@ -57,7 +57,7 @@ pub async fn an_opening_whose_caller_leaves_happens_wholly_or_not_at_all(databas
     let store = database.store_with(StoreOptions { pool_size: 2, ..OPTIONS }).await;
     for round in 0..40 {
         let call = open(&format!("k{round}"));
-        let opening = store.payments.open(call.clone());
+        let opening = store.payments.open(Arc::new(call.clone()));
         match round % 4 {
             0 => drop(timeout(Duration::ZERO, opening).await),
             1 => {
@@ -84,7 +84,7 @@ pub async fn a_settle_whose_caller_leaves_happens_wholly_or_not_at_all(database:
     for round in 0..40 {
         let name = format!("k{round}");
         let owned = store.own(open(&name)).await;
-        let settling = store.payments.settle(settle(&owned, "first"));
+        let settling = store.payments.settle(Box::new(settle(&owned, "first")));
         match round % 3 {
             0 => drop(timeout(Duration::ZERO, settling).await),
             polls => drop(leave_after(settling, polls).await),

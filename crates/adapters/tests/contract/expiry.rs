@@ -131,7 +131,7 @@ pub async fn no_generation_of_a_key_is_ever_paid_twice(database: Arc<Database>) 
     // Not even where the record was forgotten: the next generation is opened, or nothing.
     let paid = store.payment(first.payment.id).await;
     database.execute("DELETE FROM idempotency_records WHERE key = 'k'").expect("it runs");
-    match store.payments.open(open("k")).await {
+    match store.payments.open(Arc::new(open("k"))).await {
         Ok(Opened::Owned(owned)) => {
             assert_eq!(owned.payment.generation, Generation(2));
             assert_ne!(owned.payment.gateway_key, paid.gateway_key);

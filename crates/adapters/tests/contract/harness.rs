@@ -238,13 +238,13 @@ impl Store {
     }
 
     pub async fn open(&self, call: OpenPayment) -> Opened {
-        self.payments.open(call).await.expect("the store opens")
+        self.payments.open(Arc::new(call)).await.expect("the store opens")
     }
 
     /// Opens, for a race.
     pub fn opening(&self, call: OpenPayment) -> Call<Opened> {
         let payments = Arc::clone(&self.payments);
-        Box::pin(async move { payments.open(call).await.expect("the store opens") })
+        Box::pin(async move { payments.open(Arc::new(call)).await.expect("the store opens") })
     }
 
     /// Opens what the caller must come to own.
@@ -256,13 +256,13 @@ impl Store {
     }
 
     pub async fn settle(&self, call: Settle) -> Settled {
-        self.payments.settle(call).await.expect("the store settles")
+        self.payments.settle(Box::new(call)).await.expect("the store settles")
     }
 
     /// Settles, for a race.
     pub fn settling(&self, call: Settle) -> Call<Settled> {
         let payments = Arc::clone(&self.payments);
-        Box::pin(async move { payments.settle(call).await.expect("the store settles") })
+        Box::pin(async move { payments.settle(Box::new(call)).await.expect("the store settles") })
     }
 
     pub async fn known(&self, id: &RecordId) -> KnownKey {

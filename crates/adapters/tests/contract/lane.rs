@@ -17,13 +17,13 @@ use crate::harness::{Call, Database, OPTIONS, Store, keep, race};
 /// Opens, whatever comes of it.
 fn trying(store: &Store, call: OpenPayment) -> Call<Result<Opened, RepositoryError>> {
     let payments = Arc::clone(&store.payments);
-    Box::pin(async move { payments.open(call).await })
+    Box::pin(async move { payments.open(Arc::new(call)).await })
 }
 
 /// Settles, whatever comes of it.
 fn ending(store: &Store, owned: &Owned) -> Call<Result<Settled, RepositoryError>> {
     let (payments, call) = (Arc::clone(&store.payments), settle(owned, "{}"));
-    Box::pin(async move { payments.settle(call).await })
+    Box::pin(async move { payments.settle(Box::new(call)).await })
 }
 
 /// Opens a payment for each of `k0`, `k1`, …, all at once.

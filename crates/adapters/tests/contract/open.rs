@@ -228,7 +228,7 @@ pub async fn an_opening_that_is_refused_leaves_nothing_behind(database: Arc<Data
     let store = database.store().await;
     let first = store.own(open("first")).await;
     let twin = OpenPayment { candidate: first.payment.id, ..open("twin") };
-    let refused = store.payments.open(twin).await.expect_err("one id for two payments");
+    let refused = store.payments.open(Arc::new(twin)).await.expect_err("one id for two payments");
     assert!(!matches!(refused, RepositoryError::Unavailable(_)), "{refused:?}");
     assert!(causes(&refused).contains("payments"), "{}", causes(&refused));
 

@@ -217,7 +217,8 @@ pub async fn a_final_payment_never_gets_another_end(database: Arc<Database>) {
         )
         .expect("it runs");
     let before = store.snapshot(&owned.payment).await;
-    let refused = store.payments.settle(settle(&owned, "paid")).await.expect_err("it is final");
+    let refused =
+        store.payments.settle(Box::new(settle(&owned, "paid"))).await.expect_err("it is final");
     let RepositoryError::Inconsistent { place, .. } = &refused else { panic!("{refused:?}") };
     assert!(place.starts_with("payments.status"), "{place}");
     assert!(place.contains(&owned.payment.id.to_string()), "{place}");
@@ -231,12 +232,12 @@ pub async fn a_settle_that_is_refused_writes_nothing(database: Arc<Database>) {
     for status in [99, 600, u16::MAX] {
         let answer = StoredAnswer { status, ..answer("odd") };
         let call = Settle { answer, ..settle(&owned, "") };
-        let refused = store.payments.settle(call).await.expect_err("no such status");
+        let refused = store.payments.settle(Box::new(call)).await.expect_err("no such status");
         assert!(matches!(refused, RepositoryError::Refused(_)), "{status}: {refused:?}");
         assert_eq!(store.snapshot(&owned.payment).await, before, "{status}");
     }
     let call = Settle { answer: StoredAnswer { status: 600, ..answer("") }, ..settle(&owned, "") };
-    let refused = store.payments.settle(call).await.expect_err("no such status");
+    let refused = store.payments.settle(Box::new(call)).await.expect_err("no such status");
     assert!(causes(&refused).contains("answer_status"), "{}", causes(&refused));
     stored(store.settle(settle(&owned, "paid")).await);
 }

@@ -56,7 +56,7 @@ pub async fn a_key_that_lost_its_record_while_its_payment_runs_pays_nothing(
     let store = database.store().await;
     store.own(open("k")).await;
     database.execute("DELETE FROM idempotency_records").expect("it runs");
-    assert!(store.payments.open(open("k")).await.is_err());
+    assert!(store.payments.open(Arc::new(open("k"))).await.is_err());
     assert_eq!(store.all_payments().await.len(), 1);
 }
 

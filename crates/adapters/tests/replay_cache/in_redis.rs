@@ -109,7 +109,7 @@ async fn garbage_is_no_answer_and_makes_room_for_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_was_put_under_another_key_or_is_kept_for_good_is_none() {
+async fn an_answer_that_was_put_under_another_key_is_none() {
     let corner = RedisCorner::new();
     let cache = redis(&corner.url, &corner.prefix).await;
     let contents = || corner.contents();
@@ -119,8 +119,22 @@ async fn an_answer_that_was_put_under_another_key_or_is_kept_for_good_is_none() 
     contents().copy(from, &to);
     assert_eq!(cache.find(&record("another", "k")).await, None, "it is another account's");
     assert!(cache.find(&record("one", "k")).await.is_some());
-    contents().keep_for(from, LONG * 24);
-    assert_eq!(cache.find(&record("one", "k")).await, None, "it lives longer than it was sent to");
-    contents().keep_for_good(from);
-    assert_eq!(cache.find(&record("one", "k")).await, None, "it never expires");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_kept_for_longer_or_for_good_lives_no_longer_for_it() {
+    let corner = RedisCorner::new();
+    let cache = redis(&corner.url, &corner.prefix).await;
+    let contents = || corner.contents();
+    let kept = answer(record("one", "k"), "paid", from_now(Duration::from_secs(3)));
+    remember(&cache, Arc::clone(&kept)).await;
+    let [key] = &contents().keys()[..] else { panic!("one key") };
+    contents().keep_for(key, LONG);
+    let found = cache.find(&record("one", "k")).await.expect("it is there");
+    assert!(found.live_until <= kept.live_until, "{found:?}");
+    contents().keep_for_good(key);
+    let is_over = async || cache.find(&record("one", "k")).await.is_none().then_some(());
+    eventually("it is over", is_over).await;
+    assert!(from_now(Duration::ZERO) + Duration::from_secs(1) > kept.live_until, "not too soon");
+    assert_eq!(contents().times_to_live(), [-1], "Redis has it still");
 }

@@ -76,7 +76,7 @@ impl Elsewhere {
             queued: false,
         };
         let repository = Arc::clone(&app.store.repository);
-        match repository.open(open).await.expect("the store opens") {
+        match repository.open(Arc::new(open)).await.expect("the store opens") {
             Opened::Owned(owned) => Self { repository, owned: *owned },
             other => panic!("not owned: {other:?}"),
         }
@@ -129,7 +129,7 @@ impl Elsewhere {
             retention: Duration::from_secs(24 * 3600),
             events: Vec::new(),
         };
-        let settled = self.repository.settle(settle).await.expect("the store settles");
+        let settled = self.repository.settle(Box::new(settle)).await.expect("the store settles");
         matches!(settled, Settled::Stored(_))
     }
 }

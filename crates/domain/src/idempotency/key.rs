@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sfv::{BareItem, Item, Parser};
@@ -10,7 +11,7 @@ use crate::account::AccountId;
 
 /// A client's key: opaque, case-sensitive, 1 to 255 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct IdempotencyKey(String);
+pub struct IdempotencyKey(Arc<str>);
 
 impl IdempotencyKey {
     const MAX_LEN: usize = 255;
@@ -23,7 +24,7 @@ impl IdempotencyKey {
         if raw.chars().any(char::is_control) || raw.trim().is_empty() {
             return Err(InvalidIdempotencyKey::Characters);
         }
-        Ok(Self(raw.to_owned()))
+        Ok(Self(raw.into()))
     }
 
     /// The key, without the quotes it may have been sent in.
@@ -38,7 +39,7 @@ impl IdempotencyKey {
         if !(1..=Self::MAX_LEN).contains(&raw.len()) {
             return Err(InvalidIdempotencyKey::Length);
         }
-        Ok(Self(raw.to_owned()))
+        Ok(Self(raw.into()))
     }
 }
 

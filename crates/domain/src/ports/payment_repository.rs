@@ -1,5 +1,6 @@
 //! The protocol's three phases against a store.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -300,7 +301,7 @@ pub trait PaymentRepository: Send + Sync {
     /// Inserts the key if it is absent, together with its payment; else lets the locked record
     /// decide ([`IdempotencyRecord::claim_again`]). Of any number of racing callers, exactly one
     /// owns the payment.
-    async fn open(&self, open: OpenPayment) -> Result<Opened, RepositoryError>;
+    async fn open(&self, open: Arc<OpenPayment>) -> Result<Opened, RepositoryError>;
 
     /// Commits that a send follows, if the caller still owns the payment.
     async fn renew(&self, renewal: LeaseRenewal) -> Result<Renewed, RepositoryError>;
@@ -319,5 +320,5 @@ pub trait PaymentRepository: Send + Sync {
 
     /// Moves the payment to its final state and stores the answer: both, or neither. Settling
     /// again under the same fence returns what was stored.
-    async fn settle(&self, settle: Settle) -> Result<Settled, RepositoryError>;
+    async fn settle(&self, settle: Box<Settle>) -> Result<Settled, RepositoryError>;
 }

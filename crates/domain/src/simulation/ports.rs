@@ -25,7 +25,7 @@ type Answered<T> = Result<T, RepositoryError>;
 
 #[async_trait]
 impl PaymentRepository for Line {
-    async fn open(&self, open: OpenPayment) -> Answered<Opened> {
+    async fn open(&self, open: Arc<OpenPayment>) -> Answered<Opened> {
         self.ask("open", move |store| store.open(&open)).await
     }
 
@@ -45,7 +45,7 @@ impl PaymentRepository for Line {
         self.ask("hand over", move |store| store.hand_over(&hand_over)).await
     }
 
-    async fn settle(&self, settle: Settle) -> Answered<Settled> {
+    async fn settle(&self, settle: Box<Settle>) -> Answered<Settled> {
         self.ask("settle", move |store| store.settle(&settle)).await
     }
 }

@@ -142,7 +142,7 @@ impl CreatePayment {
         }
         self.refuse_while_gateway_is_away(&command.record).await?;
         let wait = command.wait;
-        let mut open = self.open_command(command);
+        let mut open = Arc::new(self.open_command(command));
         let deadline = Instant::now() + wait;
         let mut polls = polls();
         let mut waiting = None;
@@ -152,7 +152,7 @@ impl CreatePayment {
                 Started::InUse { payment, lease_left } => (payment, lease_left),
             };
             // This request has seen the key unexpired: if it expires meanwhile, it is not reused.
-            open.after_expiry = AfterExpiry::Refuse;
+            Arc::make_mut(&mut open).after_expiry = AfterExpiry::Refuse;
             let left = deadline.saturating_duration_since(Instant::now());
             let in_use = CreatePaymentError::InUse { payment, retry_after: lease_left };
             if left.is_zero() {
@@ -205,14 +205,14 @@ impl CreatePayment {
 
     async fn start_or_join(
         self: &Arc<Self>,
-        open: &OpenPayment,
+        open: &Arc<OpenPayment>,
         fingerprint: &Fingerprint,
     ) -> Result<Started, CreatePaymentError> {
         let paying = |payment| Started::InUse { payment, lease_left: self.pay.terms.lease };
         loop {
             return match self.running.join(&open.record, fingerprint) {
-                Joined::First(guard) => self.start(open.clone(), Some(guard)).await,
-                Joined::Apart => self.start(open.clone(), None).await,
+                Joined::First(guard) => self.start(Arc::clone(open), Some(guard)).await,
+                Joined::Apart => self.start(Arc::clone(open), None).await,
                 Joined::Paying(payment) => Ok(paying(payment)),
                 Joined::Opening(opening) => match opening.end().await {
                     OpeningEnd::Paying(payment) => Ok(paying(payment)),
@@ -230,7 +230,7 @@ impl CreatePayment {
 
     async fn start(
         self: &Arc<Self>,
-        open: OpenPayment,
+        open: Arc<OpenPayment>,
         guard: Option<RunningGuard>,
     ) -> Result<Started, CreatePaymentError> {
         let this = Arc::clone(self);
@@ -241,14 +241,15 @@ impl CreatePayment {
 
     async fn open_and_pay(
         &self,
-        mut open: OpenPayment,
+        mut open: Arc<OpenPayment>,
         guard: Option<&RunningGuard>,
     ) -> Result<Started, CreatePaymentError> {
         loop {
             let leased_at = self.pay.clock.elapsed();
-            let opened = self.pay.repository.open(open.clone()).await.inspect_err(|_failure| {
-                guard.inspect(|guard| guard.failed());
-            });
+            let opened =
+                self.pay.repository.open(Arc::clone(&open)).await.inspect_err(|_failure| {
+                    guard.inspect(|guard| guard.failed());
+                });
             let owned = match opened.map_err(CreatePaymentError::Store)? {
                 Opened::Owned(owned) => owned,
                 opened => {
@@ -263,7 +264,7 @@ impl CreatePayment {
             };
             reach("after_claim");
             guard.inspect(|guard| guard.paying(owned.payment.id));
-            return Ok(Started::Done(match self.pay.execute(*owned, leased_at).await {
+            return Ok(Started::Done(match self.pay.execute(owned, leased_at).await {
                 Paid::Settled(answer) => CreatePaymentOutcome::Settled { answer, is_replay: false },
                 Paid::Unfinished { payment, cause } => {
                     CreatePaymentOutcome::Pending { payment, cause }
@@ -271,7 +272,7 @@ impl CreatePayment {
                 Paid::LeftOpen(payment) => CreatePaymentOutcome::LeftOpen(payment),
                 // Somebody else won: read what they made of it, and no more than that.
                 Paid::FenceLost => {
-                    open.after_expiry = AfterExpiry::Refuse;
+                    Arc::make_mut(&mut open).after_expiry = AfterExpiry::Refuse;
                     continue;
                 }
             }));

@@ -339,7 +339,7 @@ impl Story {
         let call = self.repository.expect_settle().once().in_sequence(&mut self.order);
         call.return_once(move |settle| {
             let answer = answer(&settle);
-            lock(&told).settles.push(settle);
+            lock(&told).settles.push(*settle);
             answer
         });
         self

@@ -81,7 +81,7 @@ async fn a_payment_under_way_is_handed_over_and_its_door_is_not_shut() {
     let story = away().charge(held_back).hand_over();
     let story = story.never_looks_up().never_voids().never_renews().never_settles();
     let (told, leased_at) = (Arc::clone(&story.told), story.clock.elapsed());
-    let paid = story.pay().execute(fixtures::owned(OwnedBy::Opening), leased_at).await;
+    let paid = story.pay().execute(Box::new(fixtures::owned(OwnedBy::Opening)), leased_at).await;
     assert!(matches!(paid, Paid::Unfinished { cause: None, .. }), "{paid:?}");
     assert_eq!(told.lock().expect("whole").kinds(), ["attempt", "handed_over"]);
 }

@@ -121,27 +121,8 @@ pub enum PayError {
 
 impl PayPayment {
     /// Pays. `leased_at` is the clock's reading from before the transaction that gave ownership.
-    pub async fn execute(&self, owned: Owned, leased_at: Duration) -> Paid {
-        let actor = match owned.by {
-            OwnedBy::Opening => Actor::Request,
-            OwnedBy::TakeOver => Actor::Retry,
-            OwnedBy::Recovery => Actor::Recovery,
-            OwnedBy::Operator => Actor::Operator,
-        };
-        let mut round = Round {
-            pay: self,
-            timeline: Timeline::after_opening(owned.fence, actor),
-            payment: owned.payment,
-            fence: owned.fence,
-            request_id: owned.request_id,
-            is_announced: owned.by == OwnedBy::Opening,
-            open_until: owned.open_until,
-            reach: Reach::Untried,
-            store_now: owned.now,
-            began_at: self.clock.elapsed(),
-            leased_at,
-            deadline: Instant::now() + self.terms.retry.deadline,
-        };
+    pub async fn execute(&self, owned: Box<Owned>, leased_at: Duration) -> Paid {
+        let mut round = Round::new(self, *owned, leased_at);
         match round.run().await {
             Ok(paid) => paid,
             Err(cause) => Paid::Unfinished { payment: Box::new(round.payment), cause: Some(cause) },
@@ -158,20 +139,20 @@ impl PayPayment {
             Verdict::Completed(_) => EventKind::Completed,
             Verdict::Declined(_) | Verdict::Voided => EventKind::Failed,
         };
-        let payment = ended.payment.conclude(ended.verdict, ended.at)?;
+        let payment = (*ended.payment).conclude(ended.verdict, ended.at)?;
         timeline.add(kind, None, None);
         let id = payment.id;
         let is_kept = self.replays.is_on();
         let kept = is_kept.then(|| (payment.record.clone(), payment.request.fingerprint()));
         let asked_at = self.replays.now();
-        let settle = Settle {
+        let settle = Box::new(Settle {
             answer: self.format.final_answer(&payment, ended.request_id),
             opened_by: ended.request_id.clone(),
             fence: ended.fence,
             retention: payment.record.space.retention(self.terms.retention),
             payment,
             events: timeline.take(),
-        };
+        });
         reach("before_record_commit");
         match self.repository.settle(settle).await? {
             Settled::Stored(answer) => {
@@ -191,7 +172,7 @@ impl PayPayment {
 
 /// A payment whose end its owner knows.
 pub(super) struct Ended<'a> {
-    pub(super) payment: Payment,
+    pub(super) payment: Box<Payment>,
     pub(super) fence: Fence,
     pub(super) request_id: &'a RequestId,
     pub(super) verdict: Verdict,
@@ -223,7 +204,30 @@ enum Finding {
     FenceLost,
 }
 
-impl Round<'_> {
+impl<'a> Round<'a> {
+    fn new(pay: &'a PayPayment, owned: Owned, leased_at: Duration) -> Self {
+        let actor = match owned.by {
+            OwnedBy::Opening => Actor::Request,
+            OwnedBy::TakeOver => Actor::Retry,
+            OwnedBy::Recovery => Actor::Recovery,
+            OwnedBy::Operator => Actor::Operator,
+        };
+        Self {
+            pay,
+            timeline: Timeline::after_opening(owned.fence, actor),
+            payment: owned.payment,
+            fence: owned.fence,
+            request_id: owned.request_id,
+            is_announced: owned.by == OwnedBy::Opening,
+            open_until: owned.open_until,
+            reach: Reach::Untried,
+            store_now: owned.now,
+            began_at: pay.clock.elapsed(),
+            leased_at,
+            deadline: Instant::now() + pay.terms.retry.deadline,
+        }
+    }
+
     async fn run(&mut self) -> Result<Paid, PayError> {
         match self.find_out().await? {
             Finding::Verdict(verdict) => self.settle(verdict).await,
@@ -367,7 +371,7 @@ impl Round<'_> {
 
     async fn settle(&mut self, verdict: Verdict) -> Result<Paid, PayError> {
         let ended = Ended {
-            payment: self.payment.clone(),
+            payment: Box::new(self.payment.clone()),
             fence: self.fence,
             request_id: &self.request_id,
             verdict,

@@ -57,7 +57,7 @@ impl RecoverPayments {
                 let pay = Arc::clone(&self.pay);
                 let span =
                     tracing::info_span!(parent: None, "recover", payment = %owned.payment.id);
-                let work = async move { pay.execute(owned, leased_at).await };
+                let work = async move { pay.execute(Box::new(owned), leased_at).await };
                 self.tasks.spawn(work.instrument(span))
             })
             .collect();

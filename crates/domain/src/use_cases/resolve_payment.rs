@@ -272,7 +272,7 @@ impl ResolvePayment {
         };
         let ended = Ended {
             at: owned.now,
-            payment: owned.payment,
+            payment: Box::new(owned.payment),
             fence: owned.fence,
             request_id: &owned.request_id,
             verdict,

@@ -14,11 +14,11 @@ use std::collections::{HashMap, HashSet};
 use diesel::RunQueryDsl;
 use diesel::pg::PgConnection;
 use payonce_domain::idempotency::RecordId;
-use payonce_domain::ports::Ingested;
+use payonce_domain::ports::{Ingested, Settle};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::calls::{Announcing, KnownRecord, Opening, Settling};
+use super::calls::{Announcing, FinishedRow, KnownRecord, Opening, events};
 use super::ingested::InsertTransactions;
 use super::records::ReadRecords;
 use super::rows::BEGINNING;
@@ -34,7 +34,7 @@ pub struct Calls<'a> {
     /// Payments to open.
     pub openings: Vec<&'a Opening>,
     /// Payments to settle.
-    pub settlings: Vec<&'a Settling>,
+    pub settlings: Vec<&'a Settle>,
     /// Transactions to store.
     pub announced: Vec<&'a Announcing>,
 }
@@ -121,7 +121,7 @@ impl Known {
     ) -> Result<(), StoreError> {
         let keys: HashSet<_> = openings.map(key).collect();
         if !keys.is_empty() {
-            let found = ReadRecords::of(&keys).load::<(SqlTime, RecordRow)>(conn)?;
+            let found = ReadRecords::of(&keys).load::<(SqlTime, RecordRow<'static>)>(conn)?;
             self.0.extend(found.into_iter().map(|(now, row)| KnownRecord { now: now.0, row }));
             self.0.sort_unstable_by(|one, other| one.row.key().cmp(&other.row.key()));
         }
@@ -137,25 +137,27 @@ fn key(opening: &Opening) -> (&str, &str, &str) {
 
 /// Notes what is to be written for the payments to open whose keys are not known.
 fn open<'a>(openings: &[&'a Opening], known: &Known, writes: &mut Writes<'a>) {
-    for opening in openings.iter().filter(|opening| known.of(opening).is_none()) {
-        let rows = opening.rows();
-        writes.records.push(&rows.record);
-        writes.payments.push(&rows.payment);
-        writes.events.push(&rows.created);
+    let new = openings.iter().filter(|opening| known.of(opening).is_none());
+    let mut new: Vec<&Opening> = new.copied().collect();
+    new.sort_unstable_by(|one, other| key(one).cmp(&key(other)));
+    for opening in new {
+        let first = opening.first();
+        writes.records.push(first.record());
+        writes.payments.push(first.payment());
+        writes.events.push(first.created());
     }
-    writes.records.sort_unstable_by(|one, other| one.key().cmp(&other.key()));
 }
 
 /// Notes what is to be written for the payments to settle; a second call for the same payment is left
 /// out, and runs behind the first.
-fn settle<'a>(settlings: &[&'a Settling], writes: &mut Writes<'a>) -> Vec<bool> {
+fn settle<'a>(settlings: &[&'a Settle], writes: &mut Writes<'a>) -> Vec<bool> {
     let mut seen = HashSet::with_capacity(settlings.len());
-    let settle = |settling: &&'a Settling| {
-        let is_first = seen.insert(settling.call.payment.id);
+    let settle = |settling: &&'a Settle| {
+        let is_first = seen.insert(settling.payment.id);
         if is_first {
-            writes.settled.push(SettledRow::of(&settling.call, BEGINNING));
-            writes.finished.push(&settling.finished);
-            writes.events.extend(&settling.events);
+            writes.settled.push(SettledRow::of(settling, BEGINNING));
+            writes.finished.push(FinishedRow::of(settling));
+            writes.events.extend(events(settling));
         }
         is_first
     };
@@ -199,8 +201,8 @@ impl Written {
         self.opened.contains(&opening.call.candidate.0)
     }
 
-    fn settled(&self, settling: &Settling) -> bool {
-        self.settled.contains(&settling.call.payment.id.0)
+    fn settled(&self, settling: &Settle) -> bool {
+        self.settled.contains(&settling.payment.id.0)
     }
 }
 

@@ -2,62 +2,55 @@
 //! after, and not in the lane, where it would be everybody's wait.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
-use payonce_domain::idempotency::{Fence, IdempotencyRecord};
-use payonce_domain::payment::Payment;
-use payonce_domain::ports::{
-    AnnouncedTransaction, OpenPayment, Opened, Owned, OwnedBy, Settle, Settled,
-};
+use payonce_domain::idempotency::IdempotencyRecord;
+use payonce_domain::payment::{NewEvent, Payment};
+use payonce_domain::ports::{AnnouncedTransaction, OpenPayment, Opened, Owned, OwnedBy, Settle};
 use payonce_domain::transaction::Transaction;
 use time::OffsetDateTime;
 
 use super::rows::BEGINNING;
 use crate::store::rows::{EventRow, FinalState, PaymentRow, RecordRow};
-use crate::store::settled_row::settled;
 use crate::store::transaction_queue::TransactionRow;
 use crate::store::values::{SqlTime, SqlUuid};
 
 /// A payment to open.
 pub struct Opening {
     /// What is asked for.
-    pub call: OpenPayment,
-    rows: OnceCell<OpeningRows>,
+    pub call: Arc<OpenPayment>,
+    first: OnceCell<FirstOfItsKey>,
 }
 
-/// What is written for a payment to open if nobody has used its key.
-pub struct OpeningRows {
-    /// The record of its key.
-    pub record: RecordRow,
-    /// Its payment.
-    pub payment: PaymentRow,
-    /// The first entry of its timeline.
-    pub created: EventRow,
-    opened: Payment,
-    fence: Fence,
+/// What becomes of a payment to open if nobody has used its key.
+pub struct FirstOfItsKey {
+    record: IdempotencyRecord,
+    payment: Payment,
+    created: NewEvent,
 }
 
 impl Opening {
-    /// With its rows still to be prepared.
-    pub fn of(call: OpenPayment) -> Self {
-        Self { call, rows: OnceCell::new() }
+    /// With nothing prepared.
+    pub fn of(call: Arc<OpenPayment>) -> Self {
+        Self { call, first: OnceCell::new() }
     }
 
-    /// The rows, their times from [`BEGINNING`]; prepared when first asked for.
-    pub fn rows(&self) -> &OpeningRows {
-        self.rows.get_or_init(|| OpeningRows::of(&self.call))
+    /// What becomes of it if it is the first, times from [`BEGINNING`]; prepared when first asked for.
+    pub fn first(&self) -> &FirstOfItsKey {
+        self.first.get_or_init(|| FirstOfItsKey::of(&self.call))
     }
 
-    /// What the caller is told once they are written, at this time.
+    /// What the caller is told once that is written, at this time.
     pub fn opened(self, now: OffsetDateTime) -> Opened {
-        let rows = self.rows.into_inner().unwrap_or_else(|| OpeningRows::of(&self.call));
-        let payment = rows.opened.opened_at(now);
+        let first = self.first.into_inner().unwrap_or_else(|| FirstOfItsKey::of(&self.call));
+        let payment = first.payment.opened_at(now);
         if self.call.queued {
             return Opened::Pending(Box::new(payment));
         }
         Opened::Owned(Box::new(Owned {
             payment,
-            fence: rows.fence,
-            request_id: self.call.request_id,
+            fence: first.record.fence,
+            request_id: first.record.request_id,
             by: OwnedBy::Opening,
             open_until: None,
             now,
@@ -73,18 +66,28 @@ impl Opening {
     }
 }
 
-impl OpeningRows {
+impl FirstOfItsKey {
     fn of(call: &OpenPayment) -> Self {
         let record = call.record(BEGINNING);
-        let opened = call.payment(record.generation, BEGINNING);
+        let payment = call.payment(record.generation, BEGINNING);
         let created = call.created_event(record.fence);
-        Self {
-            record: RecordRow::from(&record),
-            payment: PaymentRow::from(&opened),
-            created: EventRow::new(&call.record, opened.id, &created, SqlTime(BEGINNING)),
-            opened,
-            fence: record.fence,
-        }
+        Self { record, payment, created }
+    }
+
+    /// The record of its key.
+    pub fn record(&self) -> RecordRow<'_> {
+        RecordRow::from(&self.record)
+    }
+
+    /// Its payment.
+    pub fn payment(&self) -> PaymentRow<'_> {
+        PaymentRow::from(&self.payment)
+    }
+
+    /// The first entry of its timeline.
+    pub fn created(&self) -> EventRow<'_> {
+        let at = SqlTime(BEGINNING);
+        EventRow::new(&self.payment.record, self.payment.id, &self.created, at)
     }
 }
 
@@ -94,55 +97,27 @@ pub struct KnownRecord {
     /// When it was read.
     pub now: OffsetDateTime,
     /// The record.
-    pub row: RecordRow,
-}
-
-/// A payment to settle, as if its owner still owns it.
-pub struct Settling {
-    /// What is asked for.
-    pub call: Settle,
-    /// The end of its payment.
-    pub finished: FinishedRow,
-    /// Entries of its timeline.
-    pub events: Vec<EventRow>,
-}
-
-impl Settling {
-    /// Prepares the rows, their times from [`BEGINNING`].
-    pub fn of(call: Settle) -> Self {
-        let (record, payment) = (&call.payment.record, call.payment.id);
-        let event = |event| EventRow::new(record, payment, event, SqlTime(BEGINNING));
-        Self {
-            finished: FinishedRow::of(&call),
-            events: call.events.iter().map(event).collect(),
-            call,
-        }
-    }
-
-    /// What the caller is told once that is written, at this time.
-    pub fn settled(self, now: OffsetDateTime) -> Settled {
-        let Settle { answer, retention, opened_by, .. } = self.call;
-        settled(answer, retention, opened_by, now)
-    }
+    pub row: RecordRow<'static>,
 }
 
 /// The final state of one payment.
 #[derive(Debug)]
-pub struct FinishedRow {
-    pub(super) account_id: String,
+pub struct FinishedRow<'a> {
+    pub(super) account_id: &'a str,
     pub(super) id: SqlUuid,
-    pub(super) status: String,
-    pub(super) gateway_reference: Option<String>,
-    pub(super) failure_code: Option<String>,
-    pub(super) decline_code: Option<String>,
+    pub(super) status: &'static str,
+    pub(super) gateway_reference: Option<&'a str>,
+    pub(super) failure_code: Option<&'static str>,
+    pub(super) decline_code: Option<&'a str>,
     pub(super) completed_at: Option<SqlTime>,
 }
 
-impl FinishedRow {
-    fn of(call: &Settle) -> Self {
+impl<'a> FinishedRow<'a> {
+    /// Of the payment that is settled.
+    pub fn of(call: &'a Settle) -> Self {
         let end = FinalState::from(&call.payment);
         Self {
-            account_id: call.payment.record.account.as_str().to_owned(),
+            account_id: call.payment.record.account.as_str(),
             id: SqlUuid(call.payment.id.0),
             status: end.status,
             gateway_reference: end.gateway_reference,
@@ -151,6 +126,12 @@ impl FinishedRow {
             completed_at: end.completed_at,
         }
     }
+}
+
+/// The entries that a settle adds to its payment's timeline, their times from [`BEGINNING`].
+pub fn events(call: &Settle) -> impl Iterator<Item = EventRow<'_>> {
+    let (record, payment) = (&call.payment.record, call.payment.id);
+    call.events.iter().map(move |event| EventRow::new(record, payment, event, SqlTime(BEGINNING)))
 }
 
 /// A transaction to store.

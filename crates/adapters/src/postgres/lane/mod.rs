@@ -19,12 +19,12 @@ use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::{Connection, RunQueryDsl};
 use metrics::{Counter, counter, describe_counter};
-use payonce_domain::ports::Ingested;
+use payonce_domain::ports::{Ingested, Settle};
 use tokio::sync::oneshot;
 
 use self::batch::{Calls, Outcomes};
 pub use self::batch::{OpeningEnd, SettledAt};
-pub use self::calls::{Announcing, Opening, Settling};
+pub use self::calls::{Announcing, Opening};
 use super::session::Session;
 use crate::lane::Batches;
 use crate::measurements::Measurements;
@@ -45,7 +45,7 @@ const SETTINGS: [&str; 5] = [
 /// A call that waits for its batch.
 pub struct Queued<I, O> {
     /// What is asked for.
-    pub call: I,
+    pub call: Box<I>,
     /// The way back.
     pub reply: oneshot::Sender<Reply<I, O>>,
 }
@@ -53,7 +53,7 @@ pub struct Queued<I, O> {
 /// What a caller is told.
 pub struct Reply<I, O> {
     /// What it asked for.
-    pub call: I,
+    pub call: Box<I>,
     /// What became of it, once that has committed; `None` if it has to run alone.
     pub end: Option<O>,
 }
@@ -61,11 +61,11 @@ pub struct Reply<I, O> {
 /// The calls that share transactions.
 pub enum Call {
     /// Opens a payment.
-    Open(Box<Queued<Opening, OpeningEnd>>),
+    Open(Queued<Opening, OpeningEnd>),
     /// Settles one.
-    Settle(Box<Queued<Settling, SettledAt>>),
+    Settle(Queued<Settle, SettledAt>),
     /// Stores an announced transaction.
-    Ingest(Box<Queued<Announcing, Ingested>>),
+    Ingest(Queued<Announcing, Ingested>),
 }
 
 /// Runs batches on one connection of the lane.
@@ -160,9 +160,9 @@ impl Batches for PostgresBatches {
             }
         }
         let calls = Calls {
-            openings: openings.iter().map(|queued| &queued.call).collect(),
-            settlings: settlings.iter().map(|queued| &queued.call).collect(),
-            announced: announced.iter().map(|queued| &queued.call).collect(),
+            openings: openings.iter().map(|queued| &*queued.call).collect(),
+            settlings: settlings.iter().map(|queued| &*queued.call).collect(),
+            announced: announced.iter().map(|queued| &*queued.call).collect(),
         };
         let outcomes = self.commit(&calls, end_turn).unwrap_or_default();
         // Telling the callers is nobody else's wait.
@@ -174,13 +174,12 @@ impl Batches for PostgresBatches {
 }
 
 /// Tells each caller; those without an outcome run alone.
-fn reply<I, O>(queued: Vec<Box<Queued<I, O>>>, outcomes: Vec<Option<O>>, alone: &Counter) {
+fn reply<I, O>(queued: Vec<Queued<I, O>>, outcomes: Vec<Option<O>>, alone: &Counter) {
     let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(|| None));
-    for (queued, end) in queued.into_iter().zip(outcomes) {
+    for (Queued { call, reply }, end) in queued.into_iter().zip(outcomes) {
         if end.is_none() {
             alone.increment(1);
         }
-        let Queued { call, reply } = *queued;
         // A caller that is gone needs no answer.
         let _ = reply.send(Reply { call, end });
     }

@@ -21,20 +21,20 @@ use crate::store::values::{Document, Id, Instant};
 #[derive(Debug, Default)]
 pub struct Writes<'a> {
     /// Records of payments to open, sorted by key: racing inserts wait for each other in one order.
-    pub records: Vec<&'a RecordRow>,
+    pub records: Vec<RecordRow<'a>>,
     /// Their payments.
-    pub payments: Vec<&'a PaymentRow>,
+    pub payments: Vec<PaymentRow<'a>>,
     /// Records to settle, sorted by key, each once.
     pub settled: Vec<SettledRow<'a>>,
     /// Their payments.
-    pub finished: Vec<&'a FinishedRow>,
+    pub finished: Vec<FinishedRow<'a>>,
     /// Entries of the timelines of all these.
-    pub events: Vec<&'a EventRow>,
+    pub events: Vec<EventRow<'a>>,
 }
 
 composite! {
     /// Records of keys that nobody has used.
-    RecordToInsert ("record_to_insert") of RecordRow {
+    RecordToInsert ("record_to_insert") of RecordRow<'_> {
         key_space: Text,
         key: Text,
         generation: Integer,
@@ -56,7 +56,7 @@ composite! {
 
 composite! {
     /// Payments under way.
-    PaymentToInsert ("payment_to_insert") of PaymentRow {
+    PaymentToInsert ("payment_to_insert") of PaymentRow<'_> {
         id: Id,
         key_space: Text,
         key: Text,
@@ -101,7 +101,7 @@ composite! {
 
 composite! {
     /// Final states of payments.
-    PaymentToFinish ("payment_to_finish") of FinishedRow {
+    PaymentToFinish ("payment_to_finish") of FinishedRow<'_> {
         id: Id,
         status: Text,
         gateway_reference: Nullable<Text>,
@@ -113,7 +113,7 @@ composite! {
 
 composite! {
     /// Entries of timelines.
-    EventToInsert ("event_to_insert") of EventRow {
+    EventToInsert ("event_to_insert") of EventRow<'_> {
         payment_id: Id,
         fence: BigInt,
         step: Integer,
@@ -196,7 +196,7 @@ fn insert<'b, T, R>(
     out: &mut AstPass<'_, 'b, Pg>,
     name: &str,
     table: &str,
-    rows: &'b [&R],
+    rows: &'b [R],
 ) -> QueryResult<()>
 where
     T: Composite + 'static,

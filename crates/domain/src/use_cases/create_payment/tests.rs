@@ -50,7 +50,7 @@ fn opens(
     (Arc::new(create), calls)
 }
 
-type Opens = Arc<Mutex<Vec<(Instant, OpenPayment)>>>;
+type Opens = Arc<Mutex<Vec<(Instant, Arc<OpenPayment>)>>>;
 
 /// A request for the fixtures' payment.
 fn command(wait: Duration) -> CreatePaymentCommand {

@@ -31,7 +31,7 @@ impl Story {
         let (told, began) = (Arc::clone(&self.told), Instant::now());
         let leased_at = self.clock.elapsed();
         self.clock.jump(self.asleep_before_paying);
-        let paid = self.pay().execute(owned, leased_at).await;
+        let paid = self.pay().execute(Box::new(owned), leased_at).await;
         let told = std::mem::take(&mut *lock(&told));
         Ended { paid, told, took: began.elapsed() }
     }

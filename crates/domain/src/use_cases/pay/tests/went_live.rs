@@ -9,7 +9,7 @@ async fn continued(mode: Mode, story: Story) -> Paid {
     let leased_at = story.clock.elapsed();
     let mut pay = story.pay();
     pay.terms.sends_tests = false;
-    pay.execute(owned, leased_at).await
+    pay.execute(Box::new(owned), leased_at).await
 }
 
 #[tokio::test(start_paused = true)]
