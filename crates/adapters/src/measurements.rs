@@ -1,10 +1,12 @@
 //! Where the adapters' measurements go: the recorder of one service, so that several services in
 //! one process are told apart. Must not know how measurements are shown.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
-use metrics::{NoopRecorder, Recorder};
+use metrics::{Histogram, NoopRecorder, Recorder};
 
 /// The recorder of one service; every clone is the same one.
 #[derive(Clone)]
@@ -32,5 +34,39 @@ impl Default for Measurements {
 impl fmt::Debug for Measurements {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Measurements")
+    }
+}
+
+/// Durations by the two words that tell them apart, which are few: each histogram is looked up in the
+/// recorder once, and shown from then on.
+pub(crate) struct Durations {
+    measurements: Measurements,
+    register: Box<dyn Fn(Words) -> Histogram + Send + Sync>,
+    registered: RwLock<HashMap<Words, Histogram>>,
+}
+
+/// What tells durations apart: a call, and what came of it.
+pub(crate) type Words = (&'static str, &'static str);
+
+impl Durations {
+    /// None yet; `register` asks the recorder for one, by the macros of `metrics`.
+    pub(crate) fn new(
+        measurements: Measurements,
+        register: impl Fn(Words) -> Histogram + Send + Sync + 'static,
+    ) -> Self {
+        Self { measurements, register: Box::new(register), registered: RwLock::default() }
+    }
+
+    /// Records how long it took.
+    pub(crate) fn record(&self, words: Words, took: Duration) {
+        let registered = self.registered.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(histogram) = registered.get(&words) {
+            return histogram.record(took);
+        }
+        drop(registered);
+        let histogram = self.measurements.record(|| (self.register)(words));
+        histogram.record(took);
+        let mut registered = self.registered.write().unwrap_or_else(PoisonError::into_inner);
+        registered.insert(words, histogram);
     }
 }

@@ -17,11 +17,11 @@ use crate::idempotency::{Generation, RecordId};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GatewayIdentity {
     /// The kind of adapter, such as `simulated` or `http`.
-    pub kind: String,
+    pub kind: Arc<str>,
     /// Where it is reached; empty for one that lives in the process.
-    pub base_url: String,
+    pub base_url: Arc<str>,
     /// The merchant's account there; empty when it has none.
-    pub account: String,
+    pub account: Arc<str>,
 }
 
 /// The key under which a gateway knows a payment, one for each payment, for ever the same.

@@ -1,32 +1,38 @@
 //! The body of a charge request, and what it says about the charge that answers it.
 
+use std::borrow::Cow;
+
 use payonce_domain::payment::{PaymentId, PaymentRequest};
 use serde::{Deserialize, Serialize};
 
 /// A charge, as the gateway protocol asks for it.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct ChargeRequest {
-    pub amount: String,
-    pub currency: String,
-    pub reference: String,
-    pub payment_method: Option<String>,
+pub(super) struct ChargeRequest<'a> {
+    #[serde(borrow)]
+    pub amount: Cow<'a, str>,
+    #[serde(borrow)]
+    pub currency: Cow<'a, str>,
+    #[serde(borrow)]
+    pub reference: Cow<'a, str>,
+    #[serde(borrow)]
+    pub payment_method: Option<Cow<'a, str>>,
 }
 
-impl ChargeRequest {
+impl<'a> ChargeRequest<'a> {
     /// The bytes that are stored, and sent on every attempt.
-    pub(super) fn bytes(id: PaymentId, request: &PaymentRequest) -> Vec<u8> {
+    pub(super) fn bytes(id: PaymentId, request: &'a PaymentRequest) -> Vec<u8> {
         let body = Self {
-            amount: request.money.to_string(),
-            currency: request.money.currency().code().to_owned(),
-            reference: id.to_string(),
-            payment_method: request.payment_method.as_ref().map(|one| one.as_str().to_owned()),
+            amount: request.money.to_string().into(),
+            currency: request.money.currency().code().into(),
+            reference: id.to_string().into(),
+            payment_method: request.payment_method.as_ref().map(|one| one.as_str().into()),
         };
         // Strings and nulls always serialise.
         serde_json::to_vec(&body).unwrap_or_default()
     }
 
     /// Reads stored bytes; `None` when this build did not write them.
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
 }
@@ -54,7 +60,7 @@ mod tests {
         let spelled = r#"{"amount":"100.00","currency":"USD","reference":"00000000-0000-0000-0000-000000000007","payment_method":"tok_\"visa\""}"#;
         assert_eq!(String::from_utf8_lossy(&bytes), spelled);
         let read = ChargeRequest::read(&bytes).expect("readable");
-        assert_eq!((read.amount.as_str(), read.currency.as_str()), ("100.00", "USD"));
+        assert_eq!((read.amount.as_ref(), read.currency.as_ref()), ("100.00", "USD"));
         assert_eq!(read.payment_method.as_deref(), Some("tok_\"visa\""));
 
         let plain = PaymentRequest { payment_method: None, ..request };

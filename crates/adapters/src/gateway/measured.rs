@@ -16,15 +16,15 @@ use payonce_domain::ports::PaymentGateway;
 use tracing::field::Empty;
 use tracing::{Instrument, Span, info_span};
 
-use crate::measurements::Measurements;
+use crate::measurements::{Durations, Measurements};
 
 const DURATION: &str = "payonce_gateway_call_duration_seconds";
 
 /// A gateway whose calls are measured.
 pub struct MeasuredGateway {
     gateway: Arc<dyn PaymentGateway>,
-    kind: String,
-    measurements: Measurements,
+    kind: Arc<str>,
+    durations: Durations,
 }
 
 impl MeasuredGateway {
@@ -37,11 +37,16 @@ impl MeasuredGateway {
             );
         });
         let kind = gateway.identity().kind;
-        Self { gateway, kind, measurements }
+        let by_kind = Arc::clone(&kind);
+        let durations = Durations::new(measurements, move |(call, outcome)| {
+            let gateway = by_kind.to_string();
+            histogram!(DURATION, "gateway" => gateway, "call" => call, "outcome" => outcome)
+        });
+        Self { gateway, kind, durations }
     }
 
     fn begin(&self, call: &'static str, span: Span) -> Call<'_> {
-        span.record("gateway", self.kind.as_str());
+        span.record("gateway", &*self.kind);
         Call { of: self, call, span, began: Instant::now(), outcome: "timeout" }
     }
 }
@@ -71,11 +76,7 @@ impl Drop for Call<'_> {
     fn drop(&mut self) {
         let Self { call, outcome, .. } = *self;
         self.span.record("outcome", outcome);
-        let kind = self.of.kind.clone();
-        self.of.measurements.record(|| {
-            histogram!(DURATION, "gateway" => kind, "call" => call, "outcome" => outcome)
-                .record(self.began.elapsed());
-        });
+        self.of.durations.record((call, outcome), self.began.elapsed());
     }
 }
 

@@ -1,6 +1,7 @@
 //! A gateway that lives in the process: it moves no money, fails and declines as often as it is
 //! told to, and keeps its own books.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub struct SimulationSettings {
 
 /// The gateway.
 pub struct SimulatedGateway {
+    identity: GatewayIdentity,
     settings: SimulationSettings,
     chance: Mutex<StdRng>,
     ledger: Arc<dyn ChargeLedger>,
@@ -49,7 +51,8 @@ impl SimulatedGateway {
             Some(seed) => StdRng::seed_from_u64(seed),
             None => rand::make_rng(),
         };
-        Self { settings, chance: Mutex::new(chance), ledger }
+        let identity = GatewayIdentity { kind: "simulated".into(), ..GatewayIdentity::default() };
+        Self { identity, settings, chance: Mutex::new(chance), ledger }
     }
 
     fn draw<T>(&self, lot: impl FnOnce(&mut StdRng) -> T) -> T {
@@ -65,17 +68,17 @@ impl SimulatedGateway {
     }
 
     /// What becomes of a charge, should its key be new.
-    fn decide(&self, key: GatewayKey, request: ChargeRequest) -> LedgerCharge {
+    fn decide(&self, key: GatewayKey, request: ChargeRequest<'_>) -> LedgerCharge {
         let is_declined = self.settings.mode == Some(FakeGatewayMode::Decline)
             || self.draw(|chance| chance.random_bool(self.settings.decline_rate));
         LedgerCharge {
             id: format!("ch_{}", key.0.simple()),
             contents: ChargeContents {
-                amount: request.amount,
-                currency: request.currency,
-                payment_method: request.payment_method,
+                amount: request.amount.into_owned(),
+                currency: request.currency.into_owned(),
+                payment_method: request.payment_method.map(Cow::into_owned),
             },
-            reference: Some(request.reference),
+            reference: Some(request.reference.into_owned()),
             decline_code: is_declined.then(|| "card_declined".to_owned()),
         }
     }
@@ -84,11 +87,7 @@ impl SimulatedGateway {
 #[async_trait]
 impl PaymentGateway for SimulatedGateway {
     fn identity(&self) -> GatewayIdentity {
-        GatewayIdentity {
-            kind: "simulated".to_owned(),
-            base_url: String::new(),
-            account: String::new(),
-        }
+        self.identity.clone()
     }
 
     fn is_available(&self) -> bool {

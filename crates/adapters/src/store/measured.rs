@@ -17,7 +17,7 @@ use payonce_domain::ports::{
 use tracing::field::Empty;
 use tracing::{Instrument, Span, info_span};
 
-use crate::measurements::Measurements;
+use crate::measurements::{Durations, Measurements};
 
 const DURATION: &str = "payonce_store_call_duration_seconds";
 const FENCED: &str = "payonce_fenced_writes_total";
@@ -31,7 +31,7 @@ const REVIEWS: &str = "payonce_reviews_total";
 /// A repository whose transactions are measured.
 pub struct MeasuredRepository {
     repository: Arc<dyn PaymentRepository>,
-    measurements: Measurements,
+    durations: Durations,
     counters: Counters,
 }
 
@@ -123,7 +123,11 @@ impl MeasuredRepository {
         measurements: Measurements,
     ) -> Self {
         let counters = measurements.record(|| Counters::new(gateway));
-        Self { repository, measurements, counters }
+        let durations = Durations::new(
+            measurements,
+            |(call, outcome)| histogram!(DURATION, "call" => call, "outcome" => outcome),
+        );
+        Self { repository, durations, counters }
     }
 
     async fn run<T>(
@@ -147,9 +151,7 @@ impl MeasuredRepository {
             }
         };
         span.record("outcome", outcome);
-        self.measurements.record(|| {
-            histogram!(DURATION, "call" => call, "outcome" => outcome).record(began.elapsed());
-        });
+        self.durations.record((call, outcome), began.elapsed());
         done
     }
 }

@@ -114,9 +114,9 @@ macro_rules! shared_statements {
             let nobody = GatewayIdentity::default();
             let gateway = call.gateway.as_ref().unwrap_or(&nobody);
             let ours = payments::gateway_kind
-                .eq(gateway.kind.as_str())
-                .and(payments::gateway_base_url.eq(gateway.base_url.as_str()))
-                .and(payments::gateway_account.eq(gateway.account.as_str()));
+                .eq(gateway.kind.as_ref())
+                .and(payments::gateway_base_url.eq(gateway.base_url.as_ref()))
+                .and(payments::gateway_account.eq(gateway.account.as_ref()));
             let long_ago = SqlTime::truncated(now.0 - call.review_after);
             idempotency_records::table
                 .inner_join(

@@ -64,9 +64,9 @@ pub fn open(name: &str) -> OpenPayment {
         request_id: format!("req-{candidate}").parse().expect("valid"),
         candidate,
         gateway: GatewayIdentity {
-            kind: "mock".to_owned(),
-            base_url: "http://gateway.example/".to_owned(),
-            account: "merchant".to_owned(),
+            kind: "mock".into(),
+            base_url: "http://gateway.example/".into(),
+            account: "merchant".into(),
         },
         gateway_request: format!("charge for {candidate}").into_bytes(),
         key_secret: GatewayKeySecret::new(b"secret"),

@@ -183,7 +183,7 @@ pub async fn an_open_payment_is_no_other_requests_and_no_other_gateways(database
     let found = store.open(open_for("k", "7")).await;
     assert_eq!(found, Opened::Mismatch { payment: Some(owned.payment.id), fields: vec!["amount"] });
     let mut elsewhere = open("k");
-    elsewhere.gateway.account = "another".to_owned();
+    elsewhere.gateway.account = "another".into();
     assert_eq!(store.open(elsewhere).await, Opened::Pending(Box::new(owned.payment.clone())));
     let reusing = OpenPayment { after_expiry: AfterExpiry::Reuse, ..open_for("k", "7") };
     assert!(matches!(store.open(reusing).await, Opened::Mismatch { .. }));

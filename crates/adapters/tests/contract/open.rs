@@ -198,9 +198,9 @@ pub async fn a_payment_at_another_gateway_is_pending_and_never_owned(database: A
     let before = store.snapshot(&first.payment).await;
     let ours = &first.payment.gateway;
     let others = [
-        GatewayIdentity { kind: "http".to_owned(), ..ours.clone() },
-        GatewayIdentity { base_url: String::new(), ..ours.clone() },
-        GatewayIdentity { account: "Merchant".to_owned(), ..ours.clone() },
+        GatewayIdentity { kind: "http".into(), ..ours.clone() },
+        GatewayIdentity { base_url: "".into(), ..ours.clone() },
+        GatewayIdentity { account: "Merchant".into(), ..ours.clone() },
     ];
     for gateway in others {
         let found = store.open(OpenPayment { gateway: gateway.clone(), ..open("k") }).await;

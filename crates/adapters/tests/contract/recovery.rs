@@ -101,7 +101,7 @@ pub async fn eight_workers_never_take_the_same_payment(database: Arc<Database>) 
 
 pub async fn another_gateways_payment_is_taken_only_past_the_review_limit(database: Arc<Database>) {
     let store = database.store().await;
-    let elsewhere = GatewayIdentity { kind: "other".to_owned(), ..open("any").gateway };
+    let elsewhere = GatewayIdentity { kind: "other".into(), ..open("any").gateway };
     store.own(OpenPayment { gateway: elsewhere, ..open_and_die("k") }).await;
     assert_eq!(taken(&store, take(10)).await, []);
     let overdue = TakeDue { review_after: Duration::ZERO, ..take(10) };

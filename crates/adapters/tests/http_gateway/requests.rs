@@ -77,9 +77,9 @@ async fn an_identity_does_not_depend_on_how_the_url_is_spelled() {
     {
         let identity = gateway(base_url).identity();
         let expected = GatewayIdentity {
-            kind: "http".to_owned(),
-            base_url: "http://pay.example/v1".to_owned(),
-            account: String::new(),
+            kind: "http".into(),
+            base_url: "http://pay.example/v1".into(),
+            account: "".into(),
         };
         assert_eq!(identity, expected, "{base_url}");
     }

@@ -142,7 +142,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 fn target_url(gateway: &impl PaymentGateway) -> String {
-    gateway.identity().base_url
+    gateway.identity().base_url.to_string()
 }
 
 #[tokio::test]

@@ -47,7 +47,8 @@ fn asks_for(request: &ServiceRequest) -> Result<AsksFor, Problem> {
 
 #[expect(clippy::disallowed_methods, reason = "a request's id is no business of the domain")]
 fn new_request_id() -> Result<RequestId, Problem> {
-    let id = Uuid::now_v7().to_string();
+    let mut id = Uuid::encode_buffer();
+    let id = Uuid::now_v7().hyphenated().encode_lower(&mut id);
     id.parse().map_err(|error| Problem::new(Code::InternalError).cause(error))
 }
 

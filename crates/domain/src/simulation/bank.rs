@@ -239,7 +239,7 @@ impl Line {
 #[async_trait]
 impl PaymentGateway for Line {
     fn identity(&self) -> GatewayIdentity {
-        GatewayIdentity { kind: "bank".to_owned(), ..GatewayIdentity::default() }
+        GatewayIdentity { kind: "bank".into(), ..GatewayIdentity::default() }
     }
 
     fn is_available(&self) -> bool {

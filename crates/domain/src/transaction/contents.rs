@@ -13,7 +13,7 @@ pub struct TransactionId(Text<1, 255>);
 
 impl TransactionId {
     /// Checks length and characters.
-    pub fn parse(raw: impl Into<String>) -> Result<Self, InvalidText> {
+    pub fn parse(raw: impl AsRef<str>) -> Result<Self, InvalidText> {
         Text::parse(raw).map(Self)
     }
 

@@ -51,7 +51,7 @@ pub(crate) fn request() -> PaymentRequest {
 }
 
 pub(crate) fn identity() -> GatewayIdentity {
-    GatewayIdentity { kind: "mock".to_owned(), base_url: String::new(), account: String::new() }
+    GatewayIdentity { kind: "mock".into(), ..GatewayIdentity::default() }
 }
 
 pub(crate) fn open() -> OpenPayment {

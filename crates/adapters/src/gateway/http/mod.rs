@@ -50,8 +50,7 @@ pub struct HttpGatewaySettings {
 /// The gateway.
 pub struct HttpGateway {
     client: Client,
-    base_url: String,
-    account: String,
+    identity: GatewayIdentity,
 }
 
 impl HttpGateway {
@@ -76,19 +75,24 @@ impl HttpGateway {
             // Plain HTTP must not depend on root certificates being installed.
             client = client.tls_certs_only([]);
         }
-        let base_url = settings.base_url.as_str().trim_end_matches('/').to_owned();
         let client = client.build().map_err(|error| exchange::in_words(&error))?;
-        Ok(Self { client, base_url, account: settings.account.clone() })
+        let identity = GatewayIdentity {
+            kind: "http".into(),
+            base_url: settings.base_url.as_str().trim_end_matches('/').into(),
+            account: settings.account.as_str().into(),
+        };
+        Ok(Self { client, identity })
     }
 
     fn asked(key: GatewayKey, request: &[u8]) -> Result<Asked, String> {
         let request = ChargeRequest::read(request)
             .ok_or("the stored request is none of this version's".to_owned())?;
-        Ok(Asked { key, amount: request.amount, currency: request.currency })
+        let (amount, currency) = (request.amount.into_owned(), request.currency.into_owned());
+        Ok(Asked { key, amount, currency })
     }
 
     fn charge_url(&self, key: GatewayKey) -> String {
-        format!("{}/charges/{key}", self.base_url)
+        format!("{}/charges/{key}", self.identity.base_url)
     }
 }
 
@@ -106,11 +110,7 @@ fn headers(token: Option<&SecretString>) -> Result<HeaderMap, BoxedError> {
 #[async_trait]
 impl PaymentGateway for HttpGateway {
     fn identity(&self) -> GatewayIdentity {
-        GatewayIdentity {
-            kind: "http".to_owned(),
-            base_url: self.base_url.clone(),
-            account: self.account.clone(),
-        }
+        self.identity.clone()
     }
 
     fn is_available(&self) -> bool {
@@ -128,7 +128,7 @@ impl PaymentGateway for HttpGateway {
         };
         let send = self
             .client
-            .post(format!("{}/charges", self.base_url))
+            .post(format!("{}/charges", self.identity.base_url))
             .header("Idempotency-Key", key.to_string())
             .header(CONTENT_TYPE, JSON)
             .body(request.to_vec());

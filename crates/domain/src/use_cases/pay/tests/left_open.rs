@@ -263,7 +263,7 @@ async fn while_nothing_gets_through_a_client_is_left_its_payment() {
 #[tokio::test(start_paused = true)]
 async fn another_gateways_payment_is_not_left_open_here() {
     let mut elsewhere = left_open_for(Operation::Pay, 60 * SECOND);
-    elsewhere.payment.gateway.kind = "another".to_owned();
+    elsewhere.payment.gateway.kind = "another".into();
     let story = Story::new().never_charges().never_looks_up().never_voids().never_renews();
     let ended = story.hand_over().of(elsewhere).await;
     is_handed_over(&ended);
