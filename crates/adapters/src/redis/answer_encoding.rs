@@ -6,9 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use payonce_domain::idempotency::{
-    Fingerprint, IdempotencyKey, KeySpace, RecordId, SettledAnswer, StoredAnswer,
-};
+use payonce_domain::idempotency::{Fingerprint, RecordId, SettledAnswer, StoredAnswer};
 use payonce_domain::ports::CachedAnswer;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -28,16 +26,17 @@ struct Fields<'a> {
     content_type: &'a str,
     location: Option<&'a str>,
     body: &'a [u8],
-    expires_at_nanos: i128,
-    told_at_nanos: i128,
+    expires_at: Time,
+    told_at: Time,
     request_id: &'a str,
 }
+
+/// Seconds since 1970, and nanoseconds.
+type Time = (i64, u32);
 
 /// What the bytes say.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Whose answer it is.
-    pub record: RecordId,
     /// What was asked for.
     pub fingerprint: Fingerprint,
     /// What is replayed.
@@ -63,28 +62,26 @@ pub fn encode(cached: &CachedAnswer, life: Duration, ends_at_millis: u64) -> Opt
         content_type: &settled.answer.content_type,
         location: settled.answer.location.as_deref(),
         body: &settled.answer.body,
-        expires_at_nanos: settled.expires_at.unix_timestamp_nanos(),
-        told_at_nanos: settled.told_at.unix_timestamp_nanos(),
+        expires_at: time_of(settled.expires_at),
+        told_at: time_of(settled.told_at),
         request_id: settled.request_id.as_str(),
     };
     postcard::to_extend(&fields, vec![VERSION]).ok()
 }
 
-/// Reads what [`encode`] wrote, and nothing else.
-pub fn decode(bytes: &[u8]) -> Option<Stored> {
+/// Reads what [`encode`] wrote for that key, and nothing else.
+pub fn decode(bytes: &[u8], record: &RecordId) -> Option<Stored> {
     let (&VERSION, fields) = bytes.split_first()? else {
         return None;
     };
     let (fields, []) = postcard::take_from_bytes::<Fields<'_>>(fields).ok()? else {
         return None;
     };
-    let time = |nanos| OffsetDateTime::from_unix_timestamp_nanos(nanos).ok();
+    let of = (fields.account, fields.key_space, fields.key);
+    if of != (record.account.as_str(), record.space.as_str(), record.key.as_str()) {
+        return None;
+    }
     Some(Stored {
-        record: RecordId {
-            account: fields.account.parse().ok()?,
-            space: KeySpace::from_stored(fields.key_space)?,
-            key: IdempotencyKey::from_body(fields.key).ok()?,
-        },
         fingerprint: Fingerprint {
             version: fields.fingerprint_version,
             digest: fields.fingerprint.to_owned(),
@@ -96,8 +93,8 @@ pub fn decode(bytes: &[u8]) -> Option<Stored> {
                 location: fields.location.map(str::to_owned),
                 body: Bytes::copy_from_slice(fields.body),
             },
-            expires_at: time(fields.expires_at_nanos)?,
-            told_at: time(fields.told_at_nanos)?,
+            expires_at: read_time(fields.expires_at)?,
+            told_at: read_time(fields.told_at)?,
             request_id: fields.request_id.parse().ok()?,
         },
         life: fields.life,
@@ -105,9 +102,19 @@ pub fn decode(bytes: &[u8]) -> Option<Stored> {
     })
 }
 
+fn time_of(time: OffsetDateTime) -> Time {
+    (time.unix_timestamp(), time.nanosecond())
+}
+
+fn read_time((seconds, nanos): Time) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(seconds).ok()?.replace_nanosecond(nanos).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use payonce_domain::idempotency::{IdempotencyKey, KeySpace};
 
     use super::*;
 
@@ -139,16 +146,33 @@ mod tests {
     fn what_is_read_is_what_was_written() {
         let cached = cached();
         let life = Duration::from_millis(1_234_567);
-        let read = decode(&encode(&cached, life, 99).expect("it is encoded")).expect("it is read");
+        let bytes = encode(&cached, life, 99).expect("it is encoded");
+        let read = decode(&bytes, &cached.record).expect("it is read");
         assert_eq!(read.answer.told_at, cached.answer.told_at);
-        let CachedAnswer { record, fingerprint, answer, .. } = cached;
+        let CachedAnswer { fingerprint, answer, .. } = cached;
         let answer = (*answer).clone();
-        assert_eq!(read, Stored { record, fingerprint, answer, life, ends_at_millis: 99 });
+        assert_eq!(read, Stored { fingerprint, answer, life, ends_at_millis: 99 });
+    }
+
+    #[test]
+    fn another_keys_answer_is_not_read() {
+        let bytes = encode(&cached(), Duration::ZERO, 0).expect("it is encoded");
+        let RecordId { account, key, space } = cached().record;
+        let others = [
+            RecordId { account: "another".parse().expect("an account"), ..cached().record },
+            RecordId { space: KeySpace::Key, ..cached().record },
+            RecordId { key: IdempotencyKey::from_body("ORD").expect("a key"), account, space },
+        ];
+        assert!(decode(&bytes, &RecordId { key, ..cached().record }).is_some());
+        for other in others {
+            assert_eq!(decode(&bytes, &other), None, "{other:?}");
+        }
     }
 
     #[test]
     fn another_version_and_bytes_too_few_or_too_many_are_not_read() {
         let bytes = encode(&cached(), Duration::ZERO, 0).expect("it is encoded");
+        let decode = |bytes: &[u8]| decode(bytes, &cached().record);
         assert!(decode(&bytes).is_some());
         let mut newer = bytes.clone();
         *newer.first_mut().expect("a version") += 1;

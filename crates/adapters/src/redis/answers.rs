@@ -95,11 +95,11 @@ impl AnswersInRedis {
 
     /// What was found, if it is that key's and lives no longer than it did when it was sent.
     fn usable(&self, record: &RecordId, value: &[u8], asked_at: Duration) -> Option<CachedAnswer> {
-        let Stored { record: of, fingerprint, answer, life, ends_at_millis } = decode(value)?;
+        let Stored { fingerprint, answer, life, ends_at_millis } = decode(value, record)?;
         let live_until = self.link.moment_of(ends_at_millis)?;
         let left = live_until.checked_sub(asked_at)?;
-        (of == *record && left <= life + ROUNDING).then(|| CachedAnswer {
-            record: of,
+        (left <= life + ROUNDING).then(|| CachedAnswer {
+            record: record.clone(),
             fingerprint,
             answer: Arc::new(answer),
             live_until,
