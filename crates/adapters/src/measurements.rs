@@ -37,8 +37,8 @@ impl fmt::Debug for Measurements {
     }
 }
 
-/// Durations by the two words that tell them apart, which are few: each histogram is looked up in the
-/// recorder once, and shown from then on.
+/// Durations by the two words that tell them apart, which are few: a histogram is registered when it is
+/// first needed, and found again from then on.
 pub(crate) struct Durations {
     measurements: Measurements,
     register: Box<dyn Fn(Words) -> Histogram + Send + Sync>,

@@ -253,7 +253,9 @@ impl CreatePayment {
             let owned = match opened.map_err(CreatePaymentError::Store)? {
                 Opened::Owned(owned) => owned,
                 opened => {
-                    if let Opened::Replay(answer) = &opened {
+                    if let Opened::Replay(answer) = &opened
+                        && self.pay.replays.is_on()
+                    {
                         let (record, answer) = (open.record.clone(), Arc::new(answer.clone()));
                         let fingerprint = open.request.fingerprint();
                         self.pay.replays.remember(record, fingerprint, &answer, leased_at);

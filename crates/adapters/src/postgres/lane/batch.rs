@@ -10,6 +10,7 @@
 //! keys, so that instances never wait for each other in a circle.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use diesel::RunQueryDsl;
 use diesel::pg::PgConnection;
@@ -44,7 +45,7 @@ pub enum OpeningEnd {
     /// It was opened, at this time.
     Inserted(OffsetDateTime),
     /// Its key was known.
-    Known(Box<KnownRecord>),
+    Known(Arc<KnownRecord>),
 }
 
 /// A payment was settled, at this time.
@@ -93,7 +94,7 @@ pub fn run(
     known.look_up(conn, unseen.into_iter())?;
     let end = |opening: &Opening| match written.opened(opening) {
         true => Some(OpeningEnd::Inserted(written.now)),
-        false => known.of(opening).cloned().map(Box::new).map(OpeningEnd::Known),
+        false => known.of(opening).cloned().map(OpeningEnd::Known),
     };
     let openings = openings().map(end).collect();
     let settlings = calls.settlings.iter().zip(is_settling);
@@ -105,10 +106,10 @@ pub fn run(
 
 /// Records that were there already, sorted by key.
 #[derive(Default)]
-struct Known(Vec<KnownRecord>);
+struct Known(Vec<Arc<KnownRecord>>);
 
 impl Known {
-    fn of(&self, opening: &Opening) -> Option<&KnownRecord> {
+    fn of(&self, opening: &Opening) -> Option<&Arc<KnownRecord>> {
         let place = self.0.binary_search_by(|known| known.row.key().cmp(&key(opening)));
         place.ok().and_then(|place| self.0.get(place))
     }
@@ -122,7 +123,8 @@ impl Known {
         let keys: HashSet<_> = openings.map(key).collect();
         if !keys.is_empty() {
             let found = ReadRecords::of(&keys).load::<(SqlTime, RecordRow<'static>)>(conn)?;
-            self.0.extend(found.into_iter().map(|(now, row)| KnownRecord { now: now.0, row }));
+            let known = |(now, row): (SqlTime, _)| Arc::new(KnownRecord { now: now.0, row });
+            self.0.extend(found.into_iter().map(known));
             self.0.sort_unstable_by(|one, other| one.row.key().cmp(&other.row.key()));
         }
         Ok(())
