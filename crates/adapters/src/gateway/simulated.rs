@@ -204,3 +204,40 @@ fn ended(charge: LedgerCharge) -> Result<Charge, Decline> {
         code => Err(Decline { reference: Some(charge.id), code }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use payonce_domain::money::Money;
+    use payonce_domain::payment::{Metadata, Operation};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::gateway::Ledger;
+
+    #[tokio::test]
+    async fn a_gateway_that_takes_no_time_answers_at_once() {
+        let settings = SimulationSettings {
+            failure_rate: 0.0,
+            decline_rate: 0.0,
+            latency: Duration::ZERO..=Duration::ZERO,
+            mode: None,
+            seed: None,
+        };
+        let gateway = SimulatedGateway::new(settings, Arc::new(Ledger::default()));
+        let request = PaymentRequest {
+            operation: Operation::CreatePayment,
+            money: Money::parse("1", "USD".parse().expect("known")).expect("valid"),
+            payment_method: None,
+            reference: None,
+            description: None,
+            metadata: Metadata::default(),
+        };
+        let (key, id) = (GatewayKey(Uuid::from_u128(1)), PaymentId(Uuid::from_u128(2)));
+        let request = gateway.charge_request(id, &request);
+        let charged = gateway.charge(key, &request).now_or_never();
+        assert!(matches!(charged, Some(ChargeOutcome::Approved(_))), "{charged:?}");
+        let found = gateway.look_up(key, &request).now_or_never();
+        assert!(matches!(found, Some(LookUpOutcome::Approved(_))), "{found:?}");
+    }
+}

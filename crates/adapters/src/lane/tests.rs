@@ -1,3 +1,4 @@
+use std::ops::RangeInclusive;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -85,8 +86,36 @@ impl Scene {
         tokio::time::timeout(LONG, are_there).await.expect("they wait");
     }
 
+    /// Calls with these numbers, which wait.
+    async fn crowd(&self, numbers: RangeInclusive<u32>) -> Crowd {
+        let calls: Vec<_> = numbers.map(|number| self.call(number)).collect();
+        self.queued(calls.len()).await;
+        Crowd(calls)
+    }
+
+    /// Lets so many batches run.
+    fn let_run(&self, batches: usize) {
+        (0..batches).for_each(|_| self.gate.send(()).expect("it waits"));
+    }
+
     fn batches(&self) -> Vec<Vec<u32>> {
         self.batches.lock().expect("nobody panics with it").clone()
+    }
+
+    /// How many calls shared a batch, the fewest first.
+    fn sizes(&self) -> Vec<usize> {
+        let mut sizes: Vec<_> = self.batches().iter().map(Vec::len).collect();
+        sizes.sort_unstable();
+        sizes
+    }
+}
+
+struct Crowd(Vec<tokio::task::JoinHandle<Result<u32, LaneError>>>);
+
+impl Crowd {
+    async fn all_done(self) {
+        let done = join_all(self.0).await;
+        assert!(done.into_iter().all(|call| call.is_ok_and(|outcome| outcome.is_ok())));
     }
 }
 
@@ -94,15 +123,13 @@ impl Scene {
 async fn calls_that_come_while_a_batch_runs_share_the_next_one() {
     let scene = scene(256, 100, PATIENT);
     let first = scene.busy(1);
-    let others: Vec<_> = (2..=50).map(|number| scene.call(number)).collect();
-    scene.queued(49).await;
-    (0..2).for_each(|_| scene.gate.send(()).expect("it waits"));
+    let others = scene.crowd(2..=50).await;
+    scene.let_run(2);
     assert_eq!(first.await.expect("it ran"), Ok(10));
-    for (other, number) in join_all(others).await.into_iter().zip(2..) {
+    for (other, number) in join_all(others.0).await.into_iter().zip(2..) {
         assert_eq!(other.expect("it ran"), Ok(number * 10), "each gets its own answer");
     }
-    let sizes: Vec<_> = scene.batches().iter().map(Vec::len).collect();
-    assert_eq!(sizes, [1, 49]);
+    assert_eq!(scene.sizes(), [1, 49]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,32 +151,24 @@ async fn the_next_batch_begins_once_the_turn_has_ended_and_no_sooner() {
 async fn a_batch_is_never_larger_than_it_may_be() {
     let scene = scene(4, 100, PATIENT);
     let first = scene.busy(1);
-    let others: Vec<_> = (2..=11).map(|number| scene.call(number)).collect();
-    scene.queued(10).await;
-    (0..4).for_each(|_| scene.gate.send(()).expect("it waits"));
+    let others = scene.crowd(2..=11).await;
+    scene.let_run(4);
     first.await.expect("it ran").expect("it is done");
-    assert!(join_all(others).await.into_iter().all(|other| other.is_ok_and(|it| it.is_ok())));
-    let mut sizes: Vec<_> = scene.batches().iter().map(Vec::len).collect();
-    sizes.sort_unstable();
-    assert_eq!(sizes, [1, 2, 4, 4]);
+    others.all_done().await;
+    assert_eq!(scene.sizes(), [1, 2, 4, 4]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_that_is_whole_begins_beside_the_one_before_and_a_smaller_one_waits_for_its_turn() {
+async fn a_batch_that_is_whole_begins_beside_the_one_before() {
     let scene = scene(4, 100, PATIENT);
     let first = scene.busy(1);
-    let others: Vec<_> = (2..=11).map(|number| scene.call(number)).collect();
-    scene.queued(10).await;
-    scene.gate.send(()).expect("it waits");
+    let others = scene.crowd(2..=9).await;
+    scene.let_run(1);
     first.await.expect("it ran").expect("it is done");
     (0..2).for_each(|_| scene.entered.recv_timeout(LONG).expect("four run, and four beside them"));
-    scene.queued(2).await;
     assert_eq!(scene.lane.pool_use("lane").in_use, 2);
-    (0..3).for_each(|_| scene.gate.send(()).expect("it waits"));
-    assert!(join_all(others).await.into_iter().all(|other| other.is_ok_and(|it| it.is_ok())));
-    let mut sizes: Vec<_> = scene.batches().iter().map(Vec::len).collect();
-    sizes.sort_unstable();
-    assert_eq!(sizes, [1, 2, 4, 4]);
+    scene.let_run(2);
+    others.all_done().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
