@@ -4,15 +4,12 @@ use std::net::{Shutdown, TcpListener};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::{Compat, Condition, from_fn};
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use socket2::SockRef;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::http::{
-    Document, Readiness, RequestDeadline, authenticate, close_while_not_ready, in_request_scope,
-    in_request_span, limit_rate, measure, no_such_route, permit, routes,
-};
+use crate::http::{Document, Readiness, RequestDeadline, around_routes, no_such_route, routes};
 use crate::opening::open;
 use crate::settings::{Settings, SettingsError};
 use crate::telemetry::watch_backlog;
@@ -42,8 +39,6 @@ pub async fn serve(
     let document =
         web::Data::new(Document::new(api.fake_gateway.is_some(), api.authentication.is_some())?);
     let request_timeout = settings.server.request_timeout;
-    let (has_keys, is_limited) = (api.authentication.is_some(), api.rate_limiter.is_some());
-    let is_traced = settings.telemetry.otlp_endpoint.is_some();
     let app = move || {
         App::new()
             .app_data(api.clone())
@@ -52,13 +47,7 @@ pub async fn serve(
             .app_data(web::Data::new(RequestDeadline(request_timeout)))
             .configure(|config| routes(config, api.fake_gateway.as_ref()))
             .default_service(web::to(no_such_route))
-            .wrap(only_if(has_keys, from_fn(permit)))
-            .wrap(only_if(is_limited, from_fn(limit_rate)))
-            .wrap(only_if(has_keys, from_fn(authenticate)))
-            .wrap(from_fn(close_while_not_ready))
-            .wrap(from_fn(measure))
-            .wrap(only_if(is_traced, from_fn(in_request_span)))
-            .wrap(from_fn(in_request_scope))
+            .wrap(from_fn(around_routes))
     };
     let server = HttpServer::new(app)
         .workers(settings.server.worker_threads())
@@ -82,11 +71,6 @@ pub async fn serve(
     backlog.abort();
     served.await??;
     ended.map(|()| is_drained).map_err(std::io::Error::other)
-}
-
-/// A middleware that costs a request nothing where it has nothing to do.
-fn only_if<T>(is_needed: bool, middleware: T) -> Compat<Condition<T>> {
-    Compat::new(Condition::new(is_needed, middleware))
 }
 
 /// Where connections come in.

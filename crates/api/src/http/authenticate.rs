@@ -3,14 +3,10 @@
 //! A missing, malformed, unknown and revoked key are answered alike. Whoever has not proved
 //! anything yet is counted by their address, before the store is asked for a key.
 
-use std::sync::Arc;
-
-use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::HttpMessage;
+use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, web};
 use payonce_domain::account::Mode;
 use payonce_domain::api_key::PresentedKey;
 use payonce_domain::use_cases::{AuthenticateKey, Caller};
@@ -20,7 +16,7 @@ use subtle::ConstantTimeEq;
 
 use super::caller::AsksFor;
 use super::problem::{Code, Problem};
-use super::{rate_limit, unread};
+use super::rate_limit;
 use crate::api::Api;
 
 /// Who may ask what, where keys are asked for.
@@ -34,16 +30,13 @@ pub struct Authentication {
 }
 
 /// Finds out in whose name a request asks, or refuses it.
-pub async fn authenticate(
-    mut request: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let Some((api, authentication)) = authentication(&request) else {
-        return next.call(request).await;
+pub async fn authenticate(api: &Api, request: &mut ServiceRequest) -> Result<(), Problem> {
+    let Some(authentication) = &api.authentication else {
+        return Ok(());
     };
-    let asks_for = request.extensions().get::<AsksFor>().cloned().unwrap_or_default();
-    let path = request.path().trim_end_matches('/');
-    let proved = match path {
+    let asks_for = request.extensions().get::<AsksFor>().cloned();
+    let asks_for = asks_for.ok_or_else(|| Problem::new(Code::InternalError))?;
+    match request.path().trim_end_matches('/') {
         "/metrics" => authentication.may_read_metrics(request.headers()),
         path if path.starts_with(WEBHOOKS) => {
             asks_for.account_of_all(api.webhooks.account.clone());
@@ -51,57 +44,42 @@ pub async fn authenticate(
         }
         _ if rate_limit::is_exempt(request.path()) => Ok(()),
         _ => {
-            let caller = caller(&mut request, &authentication.keys).await;
-            caller.map(|caller| asks_for.caller(caller))
+            asks_for.caller(caller(api, request, &authentication.keys).await?);
+            Ok(())
         }
-    };
-    match proved {
-        Ok(()) => next.call(request).await,
-        Err(problem) => Ok(refuse(request, problem).await),
     }
 }
 
 /// Refuses a caller whose key is not for what is asked.
-pub async fn permit(
-    request: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let Some((_, authentication)) = authentication(&request) else {
-        return next.call(request).await;
+pub fn permit(api: &Api, request: &ServiceRequest) -> Result<(), Problem> {
+    let Some(authentication) = &api.authentication else {
+        return Ok(());
     };
     let caller = request.extensions().get::<AsksFor>().and_then(|it| it.key_holder().cloned());
     let changes_nothing = matches!(*request.method(), Method::GET | Method::HEAD);
     let problem = match caller {
         Some(it) if !authentication.serves.contains(&it.account.mode()) => Code::KeyOfOtherMode,
         Some(it) if !it.scope.may_write() && !changes_nothing => Code::KeyOnlyReads,
-        _ => return next.call(request).await,
+        _ => return Ok(()),
     };
-    Ok(refuse(request, Problem::new(problem)).await)
+    Err(Problem::new(problem))
 }
 
 /// Webhooks prove who sends them by their signatures.
 const WEBHOOKS: &str = "/v1/webhooks/";
 
-/// How requests prove who they are, where they must.
-fn authentication(request: &ServiceRequest) -> Option<(web::Data<Api>, Arc<Authentication>)> {
-    let api = request.app_data::<web::Data<Api>>()?.clone();
-    let authentication = api.authentication.clone()?;
-    Some((api, authentication))
-}
-
-async fn caller(request: &mut ServiceRequest, keys: &AuthenticateKey) -> Result<Caller, Problem> {
+async fn caller(
+    api: &Api,
+    request: &mut ServiceRequest,
+    keys: &AuthenticateKey,
+) -> Result<Caller, Problem> {
     let presented = PresentedKey::of(bearer(request.headers()).unwrap_or_default());
     if let Some(caller) = keys.recall(&presented).await {
         return Ok(caller);
     }
-    rate_limit::count_address(request).await?;
+    rate_limit::count_address(api, request).await?;
     let caller = keys.execute(&presented).await?;
     caller.ok_or_else(|| Problem::new(Code::Unauthenticated))
-}
-
-async fn refuse(mut request: ServiceRequest, problem: Problem) -> ServiceResponse<BoxBody> {
-    unread::hold_rest(&mut request).await;
-    request.error_response(problem)
 }
 
 /// What one `Authorization: Bearer` header carries.

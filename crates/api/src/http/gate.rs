@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
-use actix_web::{Error, web};
+use actix_web::dev::ServiceRequest;
+use actix_web::web;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -104,19 +102,14 @@ impl Readiness {
     }
 }
 
-/// Refuses everything but health (`/` among it) and metrics while the service is not ready.
-pub async fn close_while_not_ready(
-    request: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
+/// Lets a request in until what it gets is dropped, which health (`/` among it) and metrics need not
+/// have; refuses the others while the service is not ready.
+pub fn enter(request: &ServiceRequest) -> Result<Option<TaskTrackerToken>, Problem> {
     let is_always_open =
         matches!(request.path().trim_end_matches('/'), "" | "/healthz" | "/readyz" | "/metrics");
     if is_always_open {
-        return next.call(request).await;
+        return Ok(None);
     }
-    let entered = request.app_data::<web::Data<Readiness>>().map(|readiness| readiness.enter());
-    match entered.transpose() {
-        Err(problem) => Ok(request.error_response(problem)),
-        Ok(_inside) => next.call(request).await,
-    }
+    let readiness = request.app_data::<web::Data<Readiness>>();
+    readiness.map(|readiness| readiness.enter()).transpose()
 }

@@ -1,16 +1,15 @@
 //! Measures every request: how long it took, by what became of it.
 //!
-//! Goes inside of what spells problems, so that it sees which one it was.
+//! Sees an answer before problems are spelt, so that it knows which one it was.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use actix_web::Error;
 use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
-use actix_web::middleware::Next;
-use actix_web::{Error, web};
 use metrics::{
     Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram,
     gauge, histogram,
@@ -19,7 +18,6 @@ use metrics::{
 use super::header_names::IDEMPOTENT_REPLAYED;
 use super::problem::Problem;
 use super::route_label::{PAYMENT_ROUTES, RouteLabel};
-use crate::api::Api;
 use crate::telemetry::Metrics;
 
 const REQUESTS: &str = "payment_requests_total";
@@ -135,12 +133,14 @@ impl RequestMetrics {
         self.rate_limited.increment(1);
     }
 
-    fn begin(self: &Arc<Self>, label: RouteLabel) -> Measured {
+    /// Begins to measure a request.
+    pub fn begin(&self, label: RouteLabel) -> Measured<'_> {
         self.in_flight.increment(1);
-        if label.creates_payment() {
+        let creates_payment = label.creates_payment();
+        if creates_payment {
             self.requests.increment(1);
         }
-        Measured { of: Arc::clone(self), label, began: Instant::now(), end: None }
+        Measured { of: self, label, creates_payment, began: Instant::now(), end: None }
     }
 }
 
@@ -152,19 +152,32 @@ struct End {
 }
 
 /// A request under way. One that is dropped has lost its client.
-struct Measured {
-    of: Arc<RequestMetrics>,
+pub struct Measured<'a> {
+    of: &'a RequestMetrics,
     label: RouteLabel,
+    creates_payment: bool,
     began: Instant,
     end: Option<End>,
 }
 
-impl Drop for Measured {
+impl Measured<'_> {
+    /// Notes the answer.
+    pub fn answered(&mut self, response: &Result<ServiceResponse<BoxBody>, Error>) {
+        self.end = Some(match response {
+            Ok(response) => {
+                End { status: response.status(), outcome: outcome(response, self.creates_payment) }
+            }
+            Err(error) => End { status: error.as_response_error().status_code(), outcome: "error" },
+        });
+    }
+}
+
+impl Drop for Measured<'_> {
     fn drop(&mut self) {
-        let of = &self.of;
+        let of = self.of;
         of.in_flight.decrement(1);
         let is_failure = self.end.is_some_and(|end| end.status.is_server_error());
-        if is_failure && self.label.creates_payment() {
+        if is_failure && self.creates_payment {
             of.failed.increment(1);
         }
         let words = Words {
@@ -174,26 +187,6 @@ impl Drop for Measured {
         };
         of.record(words, self.began.elapsed());
     }
-}
-
-/// The middleware.
-pub async fn measure(
-    request: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let Some(api) = request.app_data::<web::Data<Api>>() else {
-        return next.call(request).await;
-    };
-    let mut measured = api.request_metrics.begin(RouteLabel::of(&request));
-    let response = next.call(request).await;
-    measured.end = Some(match &response {
-        Ok(response) => End {
-            status: response.status(),
-            outcome: outcome(response, measured.label.creates_payment()),
-        },
-        Err(error) => End { status: error.as_response_error().status_code(), outcome: "error" },
-    });
-    response
 }
 
 /// A problem's code, or what a status says.

@@ -1,19 +1,16 @@
 //! Refuses who asks too often, before anything is read or done for the request.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 
+use actix_web::HttpMessage;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, web};
-use payonce_domain::ports::{RateDecision, RateLimiter, RateQuota, RateSubject};
+use payonce_domain::ports::{RateDecision, RateQuota, RateSubject};
 use sfv::{ItemSerializer, KeyRef, StringRef, key_ref, string_ref};
 
 use super::caller::AsksFor;
 use super::problem::{Code, Problem, whole_seconds};
-use super::unread;
 use crate::api::Api;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -28,28 +25,24 @@ const SECONDS: &KeyRef = key_ref("t");
 
 /// Takes a token for the request, or refuses it. Whoever refuses for another reason later shows
 /// the same fields: [`show`] adds them where the answer is complete.
-pub async fn limit_rate(
-    mut request: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let subject = subject(&request);
-    match count(&mut request, subject).await {
-        Ok(()) => next.call(request).await,
-        Err(problem) => {
-            unread::hold_rest(&mut request).await;
-            Ok(request.error_response(problem))
-        }
-    }
+pub async fn limit_rate(api: &Api, request: &mut ServiceRequest) -> Result<(), Problem> {
+    let subject = subject(request);
+    count(api, request, subject).await
 }
 
 /// Takes a token of the client's address, where nothing else is known of it.
-pub async fn count_address(request: &mut ServiceRequest) -> Result<(), Problem> {
+pub async fn count_address(api: &Api, request: &mut ServiceRequest) -> Result<(), Problem> {
     let address = address(request);
-    count(request, address).await
+    count(api, request, address).await
 }
 
-async fn count(request: &mut ServiceRequest, subject: RateSubject) -> Result<(), Problem> {
-    let Some(limiter) = limiter(request) else {
+async fn count(
+    api: &Api,
+    request: &mut ServiceRequest,
+    subject: RateSubject,
+) -> Result<(), Problem> {
+    let limiter = api.rate_limiter.as_ref().filter(|_| !is_exempt(request.path()));
+    let Some(limiter) = limiter else {
         return Ok(());
     };
     let decision = limiter.check(&subject).await;
@@ -57,16 +50,8 @@ async fn count(request: &mut ServiceRequest, subject: RateSubject) -> Result<(),
     let RateDecision::Refused { retry_after } = decision else {
         return Ok(());
     };
-    if let Some(api) = request.app_data::<web::Data<Api>>() {
-        api.request_metrics.rate_limited();
-    }
+    api.request_metrics.rate_limited();
     Err(Problem::new(Code::RateLimited).retry_after(retry_after))
-}
-
-/// The limiter, where one is set and the path is not exempt.
-fn limiter(request: &ServiceRequest) -> Option<Arc<dyn RateLimiter>> {
-    let limiter = request.app_data::<web::Data<Api>>()?.rate_limiter.clone()?;
-    (!is_exempt(request.path())).then_some(limiter)
 }
 
 /// Whether a path is never counted: probes, documents, what answers for another service, and what others must be able to deliver.
@@ -80,8 +65,8 @@ pub fn is_exempt(path: &str) -> bool {
 /// Whose token it is: the account's that a key was brought for. Where no keys are asked for everybody
 /// acts for one account, so each address has a bucket.
 fn subject(request: &ServiceRequest) -> RateSubject {
-    let asks_for = request.extensions().get::<AsksFor>().cloned().unwrap_or_default();
-    match asks_for.key_holder() {
+    let extensions = request.extensions();
+    match extensions.get::<AsksFor>().and_then(AsksFor::key_holder) {
         Some(caller) => RateSubject::Account(caller.account.clone()),
         None => address(request),
     }

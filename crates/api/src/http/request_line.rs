@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
-use actix_web::dev::ServiceRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
-use payonce_domain::account::{AccountId, RequestId};
+use payonce_domain::account::AccountId;
 use tracing::Level;
 
 use super::caller::AsksFor;
@@ -17,7 +16,6 @@ pub struct RequestLine(Option<Line>);
 
 struct Line {
     label: RouteLabel,
-    request_id: RequestId,
     asks_for: AsksFor,
     began: Instant,
     status: Option<StatusCode>,
@@ -26,11 +24,10 @@ struct Line {
 
 impl RequestLine {
     /// Begins with the request.
-    pub fn begin(request: &ServiceRequest, request_id: RequestId, asks_for: AsksFor) -> Self {
+    pub fn begin(label: &RouteLabel, asks_for: &AsksFor) -> Self {
         Self(tracing::enabled!(Level::INFO).then(|| Line {
-            label: RouteLabel::of(request),
-            request_id,
-            asks_for,
+            label: label.clone(),
+            asks_for: asks_for.clone(),
             began: Instant::now(),
             status: None,
             is_replay: false,
@@ -49,7 +46,7 @@ impl RequestLine {
 impl Drop for Line {
     fn drop(&mut self) {
         tracing::info!(
-            request_id = self.request_id.as_str(),
+            request_id = self.asks_for.request_id().as_str(),
             account = self.asks_for.account().map(AccountId::as_str),
             api_key = self.asks_for.key_holder().map(|caller| caller.key.as_str()),
             method = self.label.method,
