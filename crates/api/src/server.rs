@@ -9,6 +9,7 @@ use actix_web::{App, HttpServer, web};
 use socket2::SockRef;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::api::Api;
 use crate::http::{Document, Readiness, RequestDeadline, around_routes, no_such_route, routes};
 use crate::opening::open;
 use crate::settings::{Settings, SettingsError};
@@ -34,18 +35,21 @@ pub async fn serve(
     workers: Option<Workers>,
     stop: impl Future<Output = ()>,
 ) -> std::io::Result<bool> {
-    let api = web::Data::new(service.api.clone());
-    let shared_readiness = web::Data::new(readiness.clone());
+    let (api, shared_readiness) = (service.api.clone(), readiness.clone());
     let document =
         web::Data::new(Document::new(api.fake_gateway.is_some(), api.authentication.is_some())?);
     let request_timeout = settings.server.request_timeout;
     let app = move || {
+        // One for each thread: a count of uses that threads share goes from one to the other with every
+        // request.
+        let account = api.account.in_mode(api.account.mode());
+        let (api, gateway) = (Api { account, ..api.clone() }, api.fake_gateway.clone());
         App::new()
-            .app_data(api.clone())
-            .app_data(shared_readiness.clone())
+            .app_data(web::Data::new(api))
+            .app_data(web::Data::new(shared_readiness.clone()))
             .app_data(document.clone())
             .app_data(web::Data::new(RequestDeadline(request_timeout)))
-            .configure(|config| routes(config, api.fake_gateway.as_ref()))
+            .configure(|config| routes(config, gateway.as_ref()))
             .default_service(web::to(no_such_route))
             .wrap(from_fn(around_routes))
     };

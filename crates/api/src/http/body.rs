@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{HttpMessage, HttpRequest, web};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
@@ -55,7 +55,7 @@ impl BodyLimits {
             let detail = format!("Send a body of at most {} bytes.", self.bytes);
             Problem::new(Code::BodyTooLarge).detail(detail).closing_connection()
         };
-        let announced = request.headers().get("content-length");
+        let announced = request.headers().get(CONTENT_LENGTH);
         let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if announced
             .is_some_and(|length| usize::try_from(length).map_or(true, |it| it > self.bytes))

@@ -1,7 +1,7 @@
 //! What every format does with what its use case found: a stored answer word for word.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use payonce_domain::failpoints::reach;
@@ -19,9 +19,10 @@ pub fn head(settled: &SettledAnswer, is_replay: bool) -> HttpResponseBuilder {
     let answer = &settled.answer;
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut head = HttpResponse::build(status);
+    let mark = HeaderValue::from_static(if is_replay { "true" } else { "false" });
     head.insert_header((CONTENT_TYPE, answer.content_type.as_str()))
-        .insert_header((&IDEMPOTENT_REPLAYED, if is_replay { "true" } else { "false" }))
-        .insert_header((CACHE_CONTROL, "no-store"));
+        .insert_header((&IDEMPOTENT_REPLAYED, mark))
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
     if let Some(location) = &answer.location {
         head.insert_header((LOCATION, location.as_str()));
     }

@@ -65,7 +65,7 @@ impl Elsewhere {
         let gateway_request = app.gateway.charge_request(candidate, &request);
         let open = OpenPayment {
             record,
-            request,
+            request: request.into(),
             request_id: "elsewhere".parse().expect("an id"),
             candidate,
             gateway: app.gateway.identity(),
