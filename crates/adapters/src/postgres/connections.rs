@@ -95,7 +95,7 @@ impl Connections for PostgresConnections {
         match end {
             Some(OpeningEnd::Inserted(now)) => return Ok(call.opened(now)),
             Some(OpeningEnd::Known(record)) => {
-                if let Some(replayed) = call.replayed(Arc::unwrap_or_clone(record)) {
+                if let Some(replayed) = call.replayed(*record) {
                     return Ok(replayed);
                 }
             }

@@ -95,9 +95,8 @@ fn decide(
         Subject::Payment => Some(load_payment(store, &record)?),
         Subject::Opaque => None,
     };
-    let fingerprint = call.request.fingerprint();
     let may_take_over = payment.as_ref().is_some_and(|known| known.gateway == call.gateway);
-    let terms = call.claim_terms(&fingerprint, may_take_over);
+    let terms = call.claim_terms(may_take_over);
     let claim = record.claim_again(&terms, now);
     if claim == Claim::NextGeneration {
         record.state = call.first_state(now);

@@ -41,7 +41,7 @@ pub async fn a_reused_key_opens_a_payment_of_the_next_generation(database: Arc<D
 
     let known = store.known(&record("k")).await.record;
     assert_eq!((known.generation, known.payment_id), (Generation(2), call.candidate));
-    assert_eq!(known.fingerprint, call.request.fingerprint());
+    assert_eq!(known.fingerprint, *call.request.fingerprint());
     assert_eq!(known.state, RecordState::Running { lease_until: second.now + call.lease });
     assert_eq!(store.payment(first.payment.id).await, old, "both are readable");
     assert_eq!(store.events(first.payment.id).await, old_events);

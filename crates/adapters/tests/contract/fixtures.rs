@@ -60,7 +60,7 @@ pub fn open(name: &str) -> OpenPayment {
     let candidate = PaymentId(Uuid::new_v4());
     OpenPayment {
         record: record(name),
-        request: request(),
+        request: request().into(),
         request_id: format!("req-{candidate}").parse().expect("valid"),
         candidate,
         gateway: GatewayIdentity {
@@ -84,7 +84,7 @@ pub fn open_and_die(name: &str) -> OpenPayment {
 /// The same key for another amount.
 pub fn open_for(name: &str, amount: &str) -> OpenPayment {
     let request = PaymentRequest { money: money(amount, "USD"), ..request() };
-    OpenPayment { request, ..open(name) }
+    OpenPayment { request: request.into(), ..open(name) }
 }
 
 pub fn answer(body: &str) -> StoredAnswer {

@@ -79,7 +79,8 @@ pub async fn another_request_is_a_mismatch_that_names_the_fields(database: Arc<D
 
     for (name, owned) in [("running", &running), ("dead", &dead), ("settled", &settled)] {
         for (request, fields) in &others {
-            let found = store.open(OpenPayment { request: request.clone(), ..open(name) }).await;
+            let found =
+                store.open(OpenPayment { request: request.clone().into(), ..open(name) }).await;
             let payment = owned.payment.id;
             assert_eq!(
                 found,

@@ -52,7 +52,8 @@ pub async fn every_field_of_a_request_is_kept(database: Arc<Database>) {
         let key = IdempotencyKey::from_body(&name).expect("valid");
         let id = RecordId { key, ..record("k") };
         let gateway_request: Vec<u8> = (0..=255).collect();
-        let call = OpenPayment { record: id, request, gateway_request, ..open("k") };
+        let call =
+            OpenPayment { record: id, request: request.into(), gateway_request, ..open("k") };
         let owned = store.own(call.clone()).await;
         let expected = call.payment(owned.payment.generation, owned.now);
         assert_eq!(owned.payment, expected);
@@ -81,7 +82,8 @@ pub async fn every_currency_keeps_its_minor_units(database: Arc<Database>) {
         let minor = if n % 2 == 0 { i64::MAX - n } else { n };
         let money = Money::from_minor(minor, *currency).expect("positive");
         let request = PaymentRequest { money, ..request() };
-        let owned = store.own(OpenPayment { request, ..open(currency.code()) }).await;
+        let owned =
+            store.own(OpenPayment { request: request.into(), ..open(currency.code()) }).await;
         let found = store.payment(owned.payment.id).await.request.money;
         assert_eq!((found.minor(), found.currency()), (minor, *currency));
         assert_eq!(found.to_string(), money.to_string());
@@ -141,7 +143,7 @@ pub async fn each_filter_selects(database: Arc<Database>) {
     let store = database.store().await;
     let call = |name: &str, reference: Option<&str>| {
         let reference = reference.and_then(text);
-        OpenPayment { request: PaymentRequest { reference, ..request() }, ..open(name) }
+        OpenPayment { request: PaymentRequest { reference, ..request() }.into(), ..open(name) }
     };
     let one = store.own(call("one", Some("R"))).await;
     let two = store.own(call("two", Some("r"))).await;
@@ -209,7 +211,7 @@ pub async fn a_filter_holds_across_pages(database: Arc<Database>) {
     for n in 0..6 {
         let reference = if n % 2 == 0 { text("even") } else { text("odd") };
         let request = PaymentRequest { reference, ..request() };
-        store.own(OpenPayment { request, ..open(&format!("k{n}")) }).await;
+        store.own(OpenPayment { request: request.into(), ..open(&format!("k{n}")) }).await;
     }
     let filter = PaymentFilter { reference: text("even"), ..PaymentFilter::default() };
     let first = store.queries.list(&account(), &filter, None, 2).await.expect("it lists");

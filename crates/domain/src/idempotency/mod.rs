@@ -9,6 +9,6 @@ pub use answer::{SettledAnswer, StoredAnswer};
 pub use fingerprint::{Field, Fingerprint, differing_fields};
 pub use key::{IdempotencyKey, InvalidIdempotencyKey, KeySpace, RecordId};
 pub use record::{
-    AfterExpiry, Claim, ClaimTerms, Fence, FenceLost, Generation, IdempotencyRecord, RecordState,
-    Settlement, Subject,
+    AfterExpiry, Claim, ClaimTerms, Fence, FenceLost, FoundAnswer, Generation, IdempotencyRecord,
+    RecordState, Settlement, Subject,
 };

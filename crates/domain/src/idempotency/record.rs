@@ -214,6 +214,29 @@ pub enum Claim {
     UnknownFingerprintVersion,
 }
 
+/// A settled record as it is read without its lock: a settled record does not change before it
+/// expires.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundAnswer {
+    /// What the first request asked for.
+    pub fingerprint: Fingerprint,
+    /// When the key was last seen.
+    pub last_seen_at: OffsetDateTime,
+    /// The answer, told by the store's clock as it is read.
+    pub answer: SettledAnswer,
+}
+
+impl FoundAnswer {
+    /// The answer, where a request with that fingerprint gets it and nothing is to be written for it:
+    /// what [`IdempotencyRecord::claim_again`] decides then.
+    pub fn replay(self, fingerprint: &Fingerprint) -> Option<SettledAnswer> {
+        let Self { fingerprint: first, last_seen_at, answer } = self;
+        let is_noted = answer.told_at - last_seen_at < SEEN_WITHIN;
+        let is_live = answer.told_at < answer.expires_at;
+        (first == *fingerprint && is_noted && is_live).then_some(answer)
+    }
+}
+
 /// Another owner has taken over; whatever it made of the record stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("another owner has taken over")]
@@ -261,18 +284,6 @@ impl IdempotencyRecord {
             | RecordState::InReview
             | RecordState::Purged { .. } => Claim::Pending,
         }
-    }
-
-    /// The stored answer, where a further request gets it and nothing is to be written for it: what
-    /// [`claim_again`](Self::claim_again) decides then.
-    pub fn replay(&self, fingerprint: &Fingerprint, now: OffsetDateTime) -> Option<SettledAnswer> {
-        let RecordState::Settled(settlement) = &self.state else {
-            return None;
-        };
-        let is_same = self.fingerprint == *fingerprint;
-        let is_noted = now - self.last_seen_at < SEEN_WITHIN;
-        (is_same && is_noted && !self.is_expired(now))
-            .then(|| settlement.clone().told(self.request_id.clone(), now))
     }
 
     /// Takes an unsettled record that is due, for the recovery worker; false when it is not.

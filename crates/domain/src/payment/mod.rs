@@ -6,8 +6,8 @@ mod state;
 
 pub use event::{Actor, EventKind, NewEvent, PaymentEvent, Timeline};
 pub use request::{
-    Description, FailurePolicy, InvalidMetadata, Metadata, Operation, PaymentMethod,
-    PaymentRequest, Reference,
+    Description, FailurePolicy, FingerprintedRequest, InvalidMetadata, Metadata, Operation,
+    PaymentMethod, PaymentRequest, Reference,
 };
 pub use state::{
     Failure, InvalidTransition, Payment, PaymentId, PaymentState, PaymentStatus, Verdict,

@@ -1,6 +1,7 @@
 //! The normalised command behind a payment.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use crate::idempotency::{Field, Fingerprint};
 use crate::money::Money;
@@ -140,6 +141,34 @@ impl PaymentRequest {
     /// The digest by which a repeat is recognised.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.fields())
+    }
+}
+
+/// A request with its fingerprint, taken once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FingerprintedRequest {
+    request: PaymentRequest,
+    fingerprint: Fingerprint,
+}
+
+impl FingerprintedRequest {
+    /// The request's fingerprint.
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+}
+
+impl From<PaymentRequest> for FingerprintedRequest {
+    fn from(request: PaymentRequest) -> Self {
+        Self { fingerprint: request.fingerprint(), request }
+    }
+}
+
+impl Deref for FingerprintedRequest {
+    type Target = PaymentRequest;
+
+    fn deref(&self) -> &PaymentRequest {
+        &self.request
     }
 }
 

@@ -10,11 +10,12 @@ use super::RepositoryError;
 use crate::account::RequestId;
 use crate::gateway::{GatewayIdentity, GatewayKeySecret};
 use crate::idempotency::{
-    AfterExpiry, ClaimTerms, Fence, Fingerprint, Generation, IdempotencyRecord, RecordId,
-    RecordState, SettledAnswer, StoredAnswer, Subject,
+    AfterExpiry, ClaimTerms, Fence, Generation, IdempotencyRecord, RecordId, RecordState,
+    SettledAnswer, StoredAnswer, Subject,
 };
 use crate::payment::{
-    Actor, EventKind, NewEvent, Payment, PaymentId, PaymentRequest, PaymentState, Timeline,
+    Actor, EventKind, FingerprintedRequest, NewEvent, Payment, PaymentId, PaymentRequest,
+    PaymentState, Timeline,
 };
 
 /// A request to open a payment under a key.
@@ -23,7 +24,7 @@ pub struct OpenPayment {
     /// The key.
     pub record: RecordId,
     /// What is asked for.
-    pub request: PaymentRequest,
+    pub request: FingerprintedRequest,
     /// Who asks.
     pub request_id: RequestId,
     /// The id the payment gets if this request is the first.
@@ -49,7 +50,7 @@ impl OpenPayment {
             id: self.candidate,
             record: self.record.clone(),
             generation,
-            request: self.request.clone(),
+            request: PaymentRequest::clone(&self.request),
             gateway: self.gateway.clone(),
             gateway_key: self.key_secret.derive(&self.record, generation),
             gateway_request: self.gateway_request.clone(),
@@ -68,7 +69,7 @@ impl OpenPayment {
             generation: Generation::FIRST,
             subject: Subject::Payment,
             payment_id: self.candidate,
-            fingerprint: self.request.fingerprint(),
+            fingerprint: self.request.fingerprint().clone(),
             request_id: self.request_id.clone(),
             fence: Fence::FIRST,
             opening_fence: Fence::FIRST,
@@ -89,14 +90,10 @@ impl OpenPayment {
         }
     }
 
-    /// What this request brings to a record that is already there; `fingerprint` is the request's.
-    pub fn claim_terms<'a>(
-        &'a self,
-        fingerprint: &'a Fingerprint,
-        may_take_over: bool,
-    ) -> ClaimTerms<'a> {
+    /// What this request brings to a record that is already there.
+    pub fn claim_terms(&self, may_take_over: bool) -> ClaimTerms<'_> {
         ClaimTerms {
-            fingerprint,
+            fingerprint: self.request.fingerprint(),
             subject: Subject::Payment,
             candidate: self.candidate,
             request_id: &self.request_id,

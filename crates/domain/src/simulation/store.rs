@@ -93,9 +93,8 @@ impl Store {
             Subject::Payment => Some(self.payment(record.payment_id)?),
             Subject::Opaque => None,
         };
-        let fingerprint = call.request.fingerprint();
         let may_take_over = payment.as_ref().is_some_and(|known| known.gateway == call.gateway);
-        let claim = record.claim_again(&call.claim_terms(&fingerprint, may_take_over), now);
+        let claim = record.claim_again(&call.claim_terms(may_take_over), now);
         if claim == Claim::NextGeneration {
             record.state = call.first_state(now);
             return self.begin(call, &mut record);

@@ -17,8 +17,8 @@ use super::{Paid, PayPayment, RunningPayments, Waiters};
 use crate::account::RequestId;
 use crate::failpoints::reach;
 use crate::gateway::GatewayKeySecret;
-use crate::idempotency::{AfterExpiry, Fingerprint, RecordId, SettledAnswer};
-use crate::payment::{Payment, PaymentId, PaymentRequest};
+use crate::idempotency::{AfterExpiry, RecordId, SettledAnswer};
+use crate::payment::{FingerprintedRequest, Payment, PaymentId, PaymentRequest};
 use crate::ports::{IdempotencyRepository, OpenPayment, Opened, RepositoryError};
 use crate::use_cases::pay::PayError;
 
@@ -136,18 +136,18 @@ impl CreatePayment {
         self: &Arc<Self>,
         command: CreatePaymentCommand,
     ) -> Result<CreatePaymentOutcome, CreatePaymentError> {
-        let fingerprint = command.request.fingerprint();
-        if let Some(answer) = self.pay.replays.find(&command.record, &fingerprint).await {
+        let CreatePaymentCommand { record, request_id, request, wait, respond_async } = command;
+        let request = FingerprintedRequest::from(request);
+        if let Some(answer) = self.pay.replays.find(&record, request.fingerprint()).await {
             return Ok(CreatePaymentOutcome::Settled { answer, is_replay: true });
         }
-        self.refuse_while_gateway_is_away(&command.record).await?;
-        let wait = command.wait;
-        let mut open = Arc::new(self.open_command(command));
+        self.refuse_while_gateway_is_away(&record).await?;
+        let mut open = Arc::new(self.open_command(record, request_id, request, respond_async));
         let deadline = Instant::now() + wait;
         let mut polls = polls();
         let mut waiting = None;
         loop {
-            let (payment, lease_left) = match self.start_or_join(&open, &fingerprint).await? {
+            let (payment, lease_left) = match self.start_or_join(&open).await? {
                 Started::Done(outcome) => return Ok(outcome),
                 Started::InUse { payment, lease_left } => (payment, lease_left),
             };
@@ -187,30 +187,35 @@ impl CreatePayment {
         }
     }
 
-    fn open_command(&self, command: CreatePaymentCommand) -> OpenPayment {
+    fn open_command(
+        &self,
+        record: RecordId,
+        request_id: RequestId,
+        request: FingerprintedRequest,
+        queued: bool,
+    ) -> OpenPayment {
         let candidate = self.pay.random.payment_id();
         OpenPayment {
             gateway: self.pay.gateway.identity(),
-            gateway_request: self.pay.gateway.charge_request(candidate, &command.request),
-            record: command.record,
-            request: command.request,
-            request_id: command.request_id,
+            gateway_request: self.pay.gateway.charge_request(candidate, &request),
+            record,
+            request,
+            request_id,
             candidate,
             key_secret: self.terms.key_secret.clone(),
             lease: self.pay.terms.lease,
             after_expiry: self.terms.after_expiry,
-            queued: command.respond_async,
+            queued,
         }
     }
 
     async fn start_or_join(
         self: &Arc<Self>,
         open: &Arc<OpenPayment>,
-        fingerprint: &Fingerprint,
     ) -> Result<Started, CreatePaymentError> {
         let paying = |payment| Started::InUse { payment, lease_left: self.pay.terms.lease };
         loop {
-            return match self.running.join(&open.record, fingerprint) {
+            return match self.running.join(&open.record, open.request.fingerprint()) {
                 Joined::First(guard) => self.start(Arc::clone(open), Some(guard)).await,
                 Joined::Apart => self.start(Arc::clone(open), None).await,
                 Joined::Paying(payment) => Ok(paying(payment)),
@@ -257,7 +262,7 @@ impl CreatePayment {
                         && self.pay.replays.is_on()
                     {
                         let (record, answer) = (open.record.clone(), Arc::new(answer.clone()));
-                        let fingerprint = open.request.fingerprint();
+                        let fingerprint = open.request.fingerprint().clone();
                         self.pay.replays.remember(record, fingerprint, &answer, leased_at);
                     }
                     guard.inspect(|guard| guard.found(&opened));

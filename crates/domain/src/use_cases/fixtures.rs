@@ -57,7 +57,7 @@ pub(crate) fn identity() -> GatewayIdentity {
 pub(crate) fn open() -> OpenPayment {
     OpenPayment {
         record: record(),
-        request: request(),
+        request: request().into(),
         request_id: "req-1".parse().expect("valid"),
         candidate: PaymentId(Uuid::from_u128(1)),
         gateway: identity(),

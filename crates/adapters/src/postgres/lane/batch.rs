@@ -10,7 +10,6 @@
 //! keys, so that instances never wait for each other in a circle.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use diesel::RunQueryDsl;
 use diesel::pg::PgConnection;
@@ -19,13 +18,12 @@ use payonce_domain::ports::{Ingested, Settle};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::calls::{Announcing, FinishedRow, KnownRecord, Opening, events};
+use super::calls::{Announcing, FinishedRow, Opening, events};
 use super::ingested::InsertTransactions;
-use super::records::ReadRecords;
+use super::records::{KnownRecord, ReadRecords};
 use super::rows::BEGINNING;
 use super::writes::{WriteAll, Writes};
 use crate::store::error::StoreError;
-use crate::store::rows::RecordRow;
 use crate::store::settled_row::SettledRow;
 use crate::store::values::{SqlTime, SqlUuid};
 
@@ -45,7 +43,7 @@ pub enum OpeningEnd {
     /// It was opened, at this time.
     Inserted(OffsetDateTime),
     /// Its key was known.
-    Known(Arc<KnownRecord>),
+    Known(Box<KnownRecord>),
 }
 
 /// A payment was settled, at this time.
@@ -78,25 +76,22 @@ pub fn run(
     calls: &Calls<'_>,
     looks_first: bool,
 ) -> Result<Outcomes, StoreError> {
-    let openings = || calls.openings.iter().copied();
-    let mut known = Known::default();
+    let mut known = Known::of(&calls.openings);
     if looks_first {
-        known.look_up(conn, openings())?;
+        known.look_up(conn, |_| true)?;
     }
     let mut writes = Writes::default();
     let is_settling = settle(&calls.settlings, &mut writes);
-    open(&calls.openings, &known, &mut writes);
+    open(&known, &mut writes);
     let written = write(conn, &writes)?;
     let announced = ingest(conn, &calls.announced)?;
-    let others = || openings().filter(|opening| !written.opened(opening));
-    let met_known_keys = others().next().is_some();
-    let unseen: Vec<_> = others().filter(|opening| known.of(opening).is_none()).collect();
-    known.look_up(conn, unseen.into_iter())?;
-    let end = |opening: &Opening| match written.opened(opening) {
+    known.look_up(conn, |opening| !written.opened(opening))?;
+    let met_known_keys = calls.openings.iter().any(|opening| !written.opened(opening));
+    let end = |(opening, found): (&Opening, Option<_>)| match written.opened(opening) {
         true => Some(OpeningEnd::Inserted(written.now)),
-        false => known.of(opening).cloned().map(OpeningEnd::Known),
+        false => found.map(OpeningEnd::Known),
     };
-    let openings = openings().map(end).collect();
+    let openings = known.openings.into_iter().map(end).collect();
     let settlings = calls.settlings.iter().zip(is_settling);
     let settlings = settlings
         .map(|(settling, is)| (is && written.settled(settling)).then_some(SettledAt(written.now)))
@@ -104,28 +99,36 @@ pub fn run(
     Ok(Outcomes { openings, settlings, announced, met_known_keys })
 }
 
-/// Records that were there already, sorted by key.
-#[derive(Default)]
-struct Known(Vec<Arc<KnownRecord>>);
+/// The payments to open, and the records that were there already under their keys.
+struct Known<'a> {
+    openings: Vec<(&'a Opening, Option<Box<KnownRecord>>)>,
+}
 
-impl Known {
-    fn of(&self, opening: &Opening) -> Option<&Arc<KnownRecord>> {
-        let place = self.0.binary_search_by(|known| known.row.key().cmp(&key(opening)));
-        place.ok().and_then(|place| self.0.get(place))
+impl<'a> Known<'a> {
+    fn of(openings: &[&'a Opening]) -> Self {
+        Self { openings: openings.iter().map(|opening| (*opening, None)).collect() }
     }
 
-    /// Reads those of the keys of these payments.
-    fn look_up<'a>(
+    /// The payments under whose keys nothing was found.
+    fn unknown(&self) -> impl Iterator<Item = (usize, &'a Opening)> {
+        let openings = self.openings.iter().enumerate();
+        openings.filter(|(_, (_, found))| found.is_none()).map(|(place, (it, _))| (place, *it))
+    }
+
+    /// Reads those of such payments' keys that are wanted.
+    fn look_up(
         &mut self,
         conn: &mut PgConnection,
-        openings: impl Iterator<Item = &'a Opening>,
+        is_wanted: impl Fn(&Opening) -> bool,
     ) -> Result<(), StoreError> {
-        let keys: HashSet<_> = openings.map(key).collect();
-        if !keys.is_empty() {
-            let found = ReadRecords::of(&keys).load::<(SqlTime, RecordRow<'static>)>(conn)?;
-            let known = |(now, row): (SqlTime, _)| Arc::new(KnownRecord { now: now.0, row });
-            self.0.extend(found.into_iter().map(known));
-            self.0.sort_unstable_by(|one, other| one.row.key().cmp(&other.row.key()));
+        let read = ReadRecords::of(self.unknown().filter(|(_, opening)| is_wanted(opening)));
+        if read.is_empty() {
+            return Ok(());
+        }
+        for known in read.load::<KnownRecord>(conn)? {
+            if let Some((_, found)) = self.openings.get_mut(known.place()) {
+                *found = Some(Box::new(known));
+            }
         }
         Ok(())
     }
@@ -138,9 +141,8 @@ fn key(opening: &Opening) -> (&str, &str, &str) {
 }
 
 /// Notes what is to be written for the payments to open whose keys are not known.
-fn open<'a>(openings: &[&'a Opening], known: &Known, writes: &mut Writes<'a>) {
-    let new = openings.iter().filter(|opening| known.of(opening).is_none());
-    let mut new: Vec<&Opening> = new.copied().collect();
+fn open<'a>(known: &Known<'a>, writes: &mut Writes<'a>) {
+    let mut new: Vec<&Opening> = known.unknown().map(|(_, opening)| opening).collect();
     new.sort_unstable_by(|one, other| key(one).cmp(&key(other)));
     for opening in new {
         let first = opening.first();

@@ -10,6 +10,7 @@ use payonce_domain::ports::{AnnouncedTransaction, OpenPayment, Opened, Owned, Ow
 use payonce_domain::transaction::Transaction;
 use time::OffsetDateTime;
 
+use super::records::KnownRecord;
 use super::rows::BEGINNING;
 use crate::store::rows::{EventRow, FinalState, PaymentRow, RecordRow};
 use crate::store::transaction_queue::TransactionRow;
@@ -58,11 +59,9 @@ impl Opening {
     }
 
     /// What the caller is told of a key that was known already, where that is its stored answer and
-    /// nothing else: a settled record does not change before it expires, so no lock is needed. An
-    /// unreadable one is left to run alone, which says what is wrong with it.
+    /// nothing else. An unreadable one is left to run alone, which says what is wrong with it.
     pub fn replayed(&self, known: KnownRecord) -> Option<Opened> {
-        let record = IdempotencyRecord::try_from(known.row).ok()?;
-        record.replay(&self.call.request.fingerprint(), known.now).map(Opened::Replay)
+        known.answer()?.replay(self.call.request.fingerprint()).map(Opened::Replay)
     }
 }
 
@@ -89,15 +88,6 @@ impl FirstOfItsKey {
         let at = SqlTime(BEGINNING);
         EventRow::new(&self.payment.record, self.payment.id, &self.created, at)
     }
-}
-
-/// A record that was there already.
-#[derive(Clone)]
-pub struct KnownRecord {
-    /// When it was read.
-    pub now: OffsetDateTime,
-    /// The record.
-    pub row: RecordRow<'static>,
 }
 
 /// The final state of one payment.

@@ -163,7 +163,7 @@ async fn a_fresh_request_pays_once_and_is_no_replay() {
     let calls = lock(&calls);
     let [(_, open)] = &calls[..] else { panic!("opened {} times", calls.len()) };
     assert_eq!(open.gateway_request, format!("charge {}", open.candidate).into_bytes());
-    assert_eq!((&open.record, &open.request), (&fixtures::record(), &fixtures::request()));
+    assert_eq!((&open.record, &*open.request), (&fixtures::record(), &fixtures::request()));
     assert_eq!((open.lease, &open.gateway), (TERMS.lease, &fixtures::identity()));
     assert!(!open.queued);
 }
