@@ -136,11 +136,10 @@ impl RequestMetrics {
     /// Begins to measure a request.
     pub fn begin(&self, label: RouteLabel) -> Measured<'_> {
         self.in_flight.increment(1);
-        let creates_payment = label.creates_payment();
-        if creates_payment {
+        if label.creates_payment() {
             self.requests.increment(1);
         }
-        Measured { of: self, label, creates_payment, began: Instant::now(), end: None }
+        Measured { of: self, label, began: Instant::now(), end: None }
     }
 }
 
@@ -155,7 +154,6 @@ struct End {
 pub struct Measured<'a> {
     of: &'a RequestMetrics,
     label: RouteLabel,
-    creates_payment: bool,
     began: Instant,
     end: Option<End>,
 }
@@ -164,9 +162,10 @@ impl Measured<'_> {
     /// Notes the answer.
     pub fn answered(&mut self, response: &Result<ServiceResponse<BoxBody>, Error>) {
         self.end = Some(match response {
-            Ok(response) => {
-                End { status: response.status(), outcome: outcome(response, self.creates_payment) }
-            }
+            Ok(response) => End {
+                status: response.status(),
+                outcome: outcome(response, self.label.creates_payment()),
+            },
             Err(error) => End { status: error.as_response_error().status_code(), outcome: "error" },
         });
     }
@@ -177,7 +176,7 @@ impl Drop for Measured<'_> {
         let of = self.of;
         of.in_flight.decrement(1);
         let is_failure = self.end.is_some_and(|end| end.status.is_server_error());
-        if is_failure && self.creates_payment {
+        if is_failure && self.label.creates_payment() {
             of.failed.increment(1);
         }
         let words = Words {

@@ -115,7 +115,7 @@ impl<'a> Known<'a> {
         openings.filter(|(_, (_, found))| found.is_none()).map(|(place, (it, _))| (place, *it))
     }
 
-    /// Reads those of such payments' keys that are wanted.
+    /// Looks for the keys of those of them that are wanted.
     fn look_up(
         &mut self,
         conn: &mut PgConnection,
