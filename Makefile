@@ -6,7 +6,7 @@ FEATURES := $(shell scripts/libpq-feature)
 PAYONCE = cargo run $(FEATURES) --bin payonce --
 
 .DEFAULT_GOAL := help
-.PHONY: help tools test-tools build run run-postgres test migrate migrate-down migration shell model bench bench-full seeds fuzz chaos chaos-proof simulate demo lint hooks sbom docker-up docker-down
+.PHONY: help tools test-tools build run run-postgres test migrate migrate-down migration shell model bench bench-full pgo seeds fuzz chaos chaos-proof simulate demo lint hooks sbom docker-up docker-down
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,9 @@ bench: tools ## measure the release build on private servers; ARGS="--only fresh
 
 bench-full: tools ## the same, also beside 10 million stored payments
 	scripts/bench --full $(ARGS)
+
+pgo: tools ## find out anew what release builds run most: pgo/payonce.profdata, by which they are compiled
+	scripts/pgo
 
 chaos: tools ## faults against release processes; ARGS="--modes kill,pause --seed 1"
 	scripts/chaos $(FEATURES) -- $(ARGS)

@@ -92,8 +92,10 @@ fn command_of(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Command,
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may be gone already; what it holds is private to the measurement.
-        drop(self.0.kill());
+        // Asked and not killed: where it counts what it runs (scripts/pgo), it writes that when it ends.
+        if self.signal(Signal::TERM).and_then(|()| self.go_on()).is_err() {
+            drop(self.0.kill());
+        }
         drop(self.0.wait());
     }
 }
