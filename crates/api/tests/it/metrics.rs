@@ -241,7 +241,8 @@ pub async fn a_request_whose_client_is_gone_is_counted(database: Arc<Database>) 
     let gone = [("outcome", "client_gone"), ("status", "none"), ("route", "/v1/payments")];
     let shown = until(&app, REQUESTS, &gone, 1.0).await;
     assert_eq!(shown.sum("payment_requests_total", &[]), 1.0);
-    assert_eq!(shown.sum("payonce_http_requests_in_flight", &[]), 1.0, "the one that asks");
+    // The one that asks. What is shown is not read at one moment: the other may still be in it.
+    until(&app, "payonce_http_requests_in_flight", &[], 1.0).await;
     app.until_key_is("k", "completed").await;
 }
 
