@@ -19,17 +19,15 @@ WITH batch AS MATERIALIZED (
 ), paid AS (
     INSERT INTO payments (account_id, id, key_space, key, generation, operation, status, amount_minor, currency,
         payment_method, description, metadata, gateway_kind, gateway_base_url, gateway_account, gateway_key,
-        gateway_request, attempts, first_sent_at, created_at)
+        gateway_request, attempts, first_sent_at, created_at, opening_fence)
     SELECT 'default', id, 'key', key, 1, 'create_payment', 'PROCESSING', 10000, 'USD', 'pm_card_visa',
         'Two books and a pen, gift wrapped.', '{}'::jsonb, 'simulated', '', '', id,
         '{"amount":"100.00","currency":"USD","reference":"01a1fdeb-6164-7700-8874-1b49e96ad766","payment_method":"pm_card_visa"}'::bytea,
-        1, now, now
+        1, now, now, 1
     FROM batch
     ON CONFLICT DO NOTHING
 )
-INSERT INTO payment_events (account_id, payment_id, fence, step, at, actor, kind)
-SELECT 'default', id, 1, 0, now, 'request', 'created' FROM batch
-ON CONFLICT DO NOTHING;
+SELECT count(*) FROM batch;
 COMMIT;
 BEGIN;
 WITH batch AS MATERIALIZED (
@@ -51,8 +49,7 @@ WITH batch AS MATERIALIZED (
     FROM batch
     WHERE payment.account_id = 'default' AND payment.id = batch.id AND status IN ('PROCESSING', 'NEEDS_REVIEW')
 )
-INSERT INTO payment_events (account_id, payment_id, fence, step, at, actor, kind, attempt, detail)
-SELECT 'default', id, 1, step, now, 'request', kind, attempt, detail
-FROM batch CROSS JOIN (VALUES (1, 'attempt', 1, 'approved'), (2, 'completed', NULL, NULL)) AS ended (step, kind, attempt, detail)
+INSERT INTO payment_events (account_id, payment_id, fence, step, at, actor, kind, attempt, detail, followed_by)
+SELECT 'default', id, 1, 1, now, 'request', 'attempt', 1, 'approved', 'completed' FROM batch
 ON CONFLICT DO NOTHING;
 COMMIT;

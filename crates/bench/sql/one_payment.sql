@@ -17,15 +17,12 @@ SELECT * FROM idempotency_records
 WHERE account_id = 'default' AND key_space = 'key' AND key = :key::text || '-fresh-0-12345' FOR UPDATE;
 INSERT INTO payments (account_id, id, key_space, key, generation, operation, status, amount_minor, currency,
     payment_method, description, metadata, gateway_kind, gateway_base_url, gateway_account, gateway_key,
-    gateway_request, attempts, first_sent_at, created_at)
+    gateway_request, attempts, first_sent_at, created_at, opening_fence)
 VALUES ('default', (:count::text || :client::text || :chance::text)::uuid, 'key', :key::text || '-fresh-0-12345', 1,
     'create_payment', 'PROCESSING', 10000, 'USD', 'pm_card_visa', 'Two books and a pen, gift wrapped.', '{}',
     'simulated', '', '', (:chance::text || :key::text)::uuid,
     '{"amount":"100.00","currency":"USD","reference":"01a1fdeb-6164-7700-8874-1b49e96ad766","payment_method":"pm_card_visa"}',
-    1, clock_timestamp(), clock_timestamp())
-ON CONFLICT DO NOTHING;
-INSERT INTO payment_events (account_id, payment_id, fence, step, at, actor, kind)
-VALUES ('default', (:count::text || :client::text || :chance::text)::uuid, 1, 0, clock_timestamp(), 'request', 'created')
+    1, clock_timestamp(), clock_timestamp(), 1)
 ON CONFLICT DO NOTHING;
 COMMIT;
 BEGIN;
@@ -41,11 +38,8 @@ UPDATE payments
 SET status = 'COMPLETED', gateway_reference = 'ch_3f902a6c28a5826e89c54f03627f06a5', completed_at = clock_timestamp()
 WHERE account_id = 'default' AND id = (:count::text || :client::text || :chance::text)::uuid
     AND status IN ('PROCESSING', 'NEEDS_REVIEW');
-INSERT INTO payment_events (account_id, payment_id, fence, step, at, actor, kind, attempt, detail)
-VALUES
-    ('default', (:count::text || :client::text || :chance::text)::uuid, 1, 1, clock_timestamp(), 'request', 'attempt',
-        1, 'approved'),
-    ('default', (:count::text || :client::text || :chance::text)::uuid, 1, 2, clock_timestamp(), 'request', 'completed',
-        NULL, NULL)
+INSERT INTO payment_events (account_id, payment_id, fence, step, at, actor, kind, attempt, detail, followed_by)
+VALUES ('default', (:count::text || :client::text || :chance::text)::uuid, 1, 1, clock_timestamp(), 'request', 'attempt',
+    1, 'approved', 'completed')
 ON CONFLICT DO NOTHING;
 COMMIT;

@@ -17,12 +17,13 @@ use crate::store::backlog::{self, BacklogStatements, StateRow, shared_backlog_st
 use crate::store::charge_ledger::{ChargeRow, LedgerStatements, shared_ledger_statements};
 use crate::store::error::StoreError;
 use crate::store::queries::{ListCall, Queries, page, shared_queries};
-use crate::store::rows::{EventRow, FinalState, PaymentRow, RecordRow};
+use crate::store::rows::{FinalState, PaymentRow, RecordRow};
 use crate::store::schema::{
-    api_keys, gateway_charges, idempotency_records, payment_events, payments, pinned_settings,
-    transaction_conflicts, transactions,
+    api_keys, gateway_charges, idempotency_records, payment_events, payment_timeline, payments,
+    pinned_settings, transaction_conflicts, transactions,
 };
 use crate::store::statements::{Statements, shared_statements};
+use crate::store::timeline::{EventRow, TimelineRow};
 use crate::store::transaction_queue::{
     ConflictRow, TransactionRow, TransactionStatements, shared_transaction_statements,
 };

@@ -21,6 +21,7 @@ pub mod schema;
 pub mod settled_row;
 pub mod sql_store;
 pub mod statements;
+pub mod timeline;
 pub mod transaction_queue;
 pub mod transactions;
 pub mod upkeep;

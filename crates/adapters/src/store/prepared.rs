@@ -9,8 +9,9 @@ use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text}
 use diesel::sqlite::Sqlite;
 use payonce_domain::payment::Payment;
 
-use super::rows::{EventRow, FinalState, PaymentRow, RecordRow};
+use super::rows::{FinalState, PaymentRow, RecordRow};
 use super::settled_row::SettledRow;
+use super::timeline::EventRow;
 use super::values::{Document, Id, Instant, SqlUuid};
 
 /// Makes a struct a statement of both stores that Diesel prepares once: words, and behind each of them
@@ -120,6 +121,7 @@ insert_if_absent! {
         decline_code: Nullable<Text>,
         created_at: Instant,
         completed_at: Nullable<Instant>,
+        opening_fence: Nullable<BigInt>,
     }
 }
 
@@ -135,6 +137,7 @@ insert_if_absent! {
         kind: Text,
         attempt: Nullable<Integer>,
         detail: Nullable<Text>,
+        followed_by: Nullable<Text>,
     }
 }
 

@@ -120,11 +120,11 @@ macro_rules! shared_queries {
             if self.payment(account, id)?.is_none() {
                 return Ok(None);
             }
-            let rows: Vec<EventRow<'static>> = payment_events::table
-                .filter(payment_events::account_id.eq(account.as_str()))
-                .filter(payment_events::payment_id.eq(SqlUuid(id.0)))
-                .select(EventRow::as_select())
-                .order((payment_events::fence, payment_events::step))
+            let rows: Vec<TimelineRow> = payment_timeline::table
+                .filter(payment_timeline::account_id.eq(account.as_str()))
+                .filter(payment_timeline::payment_id.eq(SqlUuid(id.0)))
+                .select(TimelineRow::as_select())
+                .order((payment_timeline::fence, payment_timeline::step))
                 .load(self)?;
             rows.into_iter().map(PaymentEvent::try_from).collect::<Result<_, _>>().map(Some)
         }

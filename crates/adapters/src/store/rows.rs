@@ -12,14 +12,13 @@ use payonce_domain::idempotency::{
 };
 use payonce_domain::money::Money;
 use payonce_domain::payment::{
-    Actor, EventKind, Failure, Metadata, NewEvent, Operation, Payment, PaymentEvent, PaymentId,
-    PaymentRequest, PaymentState, PaymentStatus,
+    Failure, Metadata, Operation, Payment, PaymentId, PaymentRequest, PaymentState, PaymentStatus,
 };
 use payonce_domain::ports::BoxedError;
 use payonce_domain::text::Text;
 
 use super::error::StoreError;
-use super::schema::{idempotency_records, payment_events, payments};
+use super::schema::{idempotency_records, payments};
 use super::values::{SqlJson, SqlTime, SqlUuid};
 
 /// A row of `idempotency_records`.
@@ -81,6 +80,8 @@ pub struct PaymentRow<'a> {
     pub(crate) decline_code: Option<Cow<'a, str>>,
     pub(crate) created_at: SqlTime,
     pub(crate) completed_at: Option<SqlTime>,
+    /// Written when it is opened, and then read by the timeline alone.
+    pub(crate) opening_fence: Option<i64>,
 }
 
 /// What a settle writes into `payments`.
@@ -91,21 +92,6 @@ pub struct FinalState<'a> {
     pub(crate) failure_code: Option<&'static str>,
     pub(crate) decline_code: Option<&'a str>,
     pub(crate) completed_at: Option<SqlTime>,
-}
-
-/// A row of `payment_events`.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = payment_events, treat_none_as_default_value = false)]
-pub struct EventRow<'a> {
-    pub(crate) account_id: Cow<'a, str>,
-    pub(crate) payment_id: SqlUuid,
-    pub(crate) fence: i64,
-    pub(crate) step: i32,
-    pub(crate) at: SqlTime,
-    pub(crate) actor: Cow<'a, str>,
-    pub(crate) kind: Cow<'a, str>,
-    pub(crate) attempt: Option<i32>,
-    pub(crate) detail: Option<Cow<'a, str>>,
 }
 
 impl<'a> From<&'a IdempotencyRecord> for RecordRow<'a> {
@@ -265,7 +251,16 @@ impl<'a> From<&'a Payment> for PaymentRow<'a> {
             decline_code: decline_code.map(Cow::from),
             created_at: SqlTime::truncated(payment.created_at),
             completed_at,
+            opening_fence: None,
         }
+    }
+}
+
+impl PaymentRow<'_> {
+    /// As the owner with this number opens it.
+    pub fn opened_by(mut self, fence: Fence) -> Self {
+        self.opening_fence = Some(fence.0);
+        self
     }
 }
 
@@ -360,59 +355,21 @@ fn payment_state(row: &PaymentRow<'_>, at: &Place) -> Result<PaymentState, Store
     })
 }
 
-impl<'a> EventRow<'a> {
-    /// The row of a new entry.
-    pub fn new(record: &'a RecordId, payment: PaymentId, event: &'a NewEvent, at: SqlTime) -> Self {
-        Self {
-            account_id: record.account.as_str().into(),
-            payment_id: SqlUuid(payment.0),
-            fence: event.fence.0,
-            step: event.step,
-            at,
-            actor: event.actor.as_str().into(),
-            kind: event.kind.as_str().into(),
-            attempt: event.attempt.and_then(|attempt| attempt.try_into().ok()),
-            detail: event.detail.as_deref().map(Cow::from),
-        }
-    }
-}
-
-impl TryFrom<EventRow<'_>> for PaymentEvent {
-    type Error = StoreError;
-
-    fn try_from(row: EventRow<'_>) -> Result<Self, Self::Error> {
-        let at = Place { table: "payment_events", id: row.payment_id };
-        let event = NewEvent {
-            fence: Fence(row.fence),
-            step: row.step,
-            actor: at.present("actor", Actor::from_stored(&row.actor))?,
-            kind: at.present("kind", EventKind::from_stored(&row.kind))?,
-            attempt: row
-                .attempt
-                .map(u32::try_from)
-                .transpose()
-                .map_err(|error| at.broken("attempt", error))?,
-            detail: row.detail.map(Cow::into_owned),
-        };
-        Ok(Self { event, at: row.at.0 })
-    }
-}
-
 /// Where a value stands, for naming what is broken.
-struct Place {
-    table: &'static str,
-    id: SqlUuid,
+pub(super) struct Place {
+    pub(super) table: &'static str,
+    pub(super) id: SqlUuid,
 }
 
 impl Place {
-    fn broken(&self, column: &str, source: impl Into<BoxedError>) -> StoreError {
+    pub(super) fn broken(&self, column: &str, source: impl Into<BoxedError>) -> StoreError {
         StoreError::inconsistent(
             format!("{}.{column} of payment {}", self.table, self.id.0),
             source,
         )
     }
 
-    fn present<T>(&self, column: &str, value: Option<T>) -> Result<T, StoreError> {
+    pub(super) fn present<T>(&self, column: &str, value: Option<T>) -> Result<T, StoreError> {
         value.ok_or_else(|| self.broken(column, "the value is missing or unknown"))
     }
 

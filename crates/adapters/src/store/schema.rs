@@ -62,6 +62,7 @@ diesel::table! {
         decline_code -> Nullable<Text>,
         created_at -> Instant,
         completed_at -> Nullable<Instant>,
+        opening_fence -> Nullable<BigInt>,
     }
 }
 
@@ -81,6 +82,24 @@ diesel::table! {
     use crate::store::values::{Id, Instant};
 
     payment_events (account_id, payment_id, fence, step) {
+        account_id -> Text,
+        payment_id -> Id,
+        fence -> BigInt,
+        step -> Integer,
+        at -> Instant,
+        actor -> Text,
+        kind -> Text,
+        attempt -> Nullable<Integer>,
+        detail -> Nullable<Text>,
+        followed_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+    use crate::store::values::{Id, Instant};
+
+    payment_timeline (account_id, payment_id, fence, step) {
         account_id -> Text,
         payment_id -> Id,
         fence -> BigInt,

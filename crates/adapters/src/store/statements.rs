@@ -11,7 +11,8 @@ use payonce_domain::ports::{LeaseRenewal, TakeDue};
 pub(crate) use payonce_domain::sabotage::{Rule, is_broken};
 use time::OffsetDateTime;
 
-use super::rows::{EventRow, FinalState, PaymentRow, RecordRow};
+use super::rows::{FinalState, PaymentRow, RecordRow};
+use super::timeline::EventRow;
 use super::values::SqlTime;
 
 /// The statements that the transactions are made of, on an open transaction of one store.

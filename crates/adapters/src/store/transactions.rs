@@ -16,8 +16,9 @@ use payonce_domain::sabotage::{Rule, is_broken};
 use time::OffsetDateTime;
 
 use super::error::StoreError;
-use super::rows::{EventRow, FinalState, PaymentRow, RecordRow};
+use super::rows::{FinalState, PaymentRow, RecordRow};
 use super::statements::Statements;
+use super::timeline::EventRow;
 use super::values::SqlTime;
 
 /// Inserts the key if it is absent, together with its payment; else lets the record decide.
@@ -44,18 +45,17 @@ fn begin(
 ) -> Result<Opened, StoreError> {
     let mut record = record.clone();
     let mut payment = call.payment(record.generation, now);
-    if store.insert_payment(&PaymentRow::from(&payment))? == 0 {
+    if store.insert_payment(&PaymentRow::from(&payment).opened_by(record.fence))? == 0 {
         // The key was forgotten and its payments are not: this is their next generation.
         record.generation = generation_after_forgotten(store, &record)?;
         store.save_record(&RecordRow::from(&record))?;
         payment = call.payment(record.generation, now);
-        if store.insert_payment(&PaymentRow::from(&payment))? == 0 {
+        if store.insert_payment(&PaymentRow::from(&payment).opened_by(record.fence))? == 0 {
             let place = format!("payments.id {}", payment.id);
             return Err(StoreError::inconsistent(place, "the id of a new payment is taken"));
         }
     }
     let record = &record;
-    append(store, &payment.record, payment.id, &[call.created_event(record.fence)], now)?;
     if call.queued {
         return Ok(Opened::Pending(Box::new(payment)));
     }
@@ -320,8 +320,8 @@ fn append(
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
     let at = SqlTime::truncated(now);
-    let rows: Vec<_> =
-        events.iter().map(|event| EventRow::new(record, payment, event, at)).collect();
+    let mut rows = Vec::with_capacity(events.len());
+    EventRow::append(&mut rows, record, payment, events, at);
     if !rows.is_empty() {
         store.insert_events(&rows)?;
     }

@@ -78,12 +78,20 @@ pub async fn a_record_without_its_payment_is_named(database: Arc<Database>) {
 
 pub async fn a_broken_event_is_named_by_its_column(database: Arc<Database>) {
     let store = database.store().await;
-    for (n, column) in ["actor", "kind", "attempt"].into_iter().enumerate() {
+    for (n, (column, broken)) in [
+        ("actor", "actor = 'nothing'"),
+        ("kind", "kind = 'nothing'"),
+        ("kind", "followed_by = 'nothing'"),
+        ("attempt", "attempt = -1"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let owned = store.own(open(&format!("k{n}"))).await;
-        let value = if column == "attempt" { "-1" } else { "'nothing'" };
-        database.execute_unchecked(&format!("UPDATE payment_events SET {column} = {value}"));
+        store.settle(settle(&owned, "paid")).await;
+        database.execute_unchecked(&format!("UPDATE payment_events SET {broken}"));
         let id = owned.payment.id;
-        let place = format!("payment_events.{column} of payment {id}");
+        let place = format!("payment_timeline.{column} of payment {id}");
         assert_inconsistent(store.queries.events(&account(), id).await, &place);
         database.execute("DELETE FROM payment_events").expect("it runs");
     }

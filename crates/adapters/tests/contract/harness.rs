@@ -122,6 +122,11 @@ impl Database {
         conn.batch_execute(statements)
     }
 
+    /// What a query of one number finds.
+    pub fn number(&self, query: &str) -> i64 {
+        self.itself.number(query)
+    }
+
     /// Runs plain SQL that no CHECK looks at.
     pub fn execute_unchecked(&self, statements: &str) {
         let unchecked = if self.itself.is_postgres() {

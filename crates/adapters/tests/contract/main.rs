@@ -27,6 +27,7 @@ mod server_settings;
 mod settle;
 mod sweep;
 mod takeover;
+mod timeline;
 mod transactions;
 
 payonce_testing::promises! {
@@ -68,6 +69,11 @@ payonce_testing::promises! {
         who_has_handed_over_owns_nothing_any_more,
         handing_over_under_another_fence_writes_nothing,
         events_keep_their_order_actor_attempt_and_detail,
+    }
+    timeline {
+        a_payment_answered_at_once_has_three_entries_in_one_row,
+        an_entry_with_more_to_tell_than_its_kind_has_a_row_of_its_own,
+        timelines_are_the_same_in_the_schema_of_a_row_for_each_entry,
     }
     settle {
         settling_stores_final_state_and_answer_together,

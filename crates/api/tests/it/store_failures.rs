@@ -13,7 +13,7 @@ pub async fn a_failure_while_opening_stores_nothing_and_leaves_the_key_free(
     database: Arc<Database>,
 ) {
     let app = TestApp::spawn(&database, &[]).await;
-    for table in ["idempotency_records", "payments", "payment_events"] {
+    for table in ["idempotency_records", "payments"] {
         database.refuse("INSERT", table);
         let failed = app.pay("k", BODY).await;
         failed.is_refused(503, "store_unavailable");
@@ -44,12 +44,20 @@ pub async fn a_store_out_of_reach_while_serving_is_reported_and_comes_back(
 }
 
 pub async fn a_failure_while_settling_leaves_the_payment_to_recovery(database: Arc<Database>) {
-    let app = TestApp::spawn(&database, &[]).await;
-    database.refuse("UPDATE", "payments");
+    fail_while_settling(&database, "UPDATE", "payments").await;
+}
+
+pub async fn a_payment_whose_timeline_cannot_be_written_is_not_settled(database: Arc<Database>) {
+    fail_while_settling(&database, "INSERT", "payment_events").await;
+}
+
+async fn fail_while_settling(database: &Database, operation: &str, table: &str) {
+    let app = TestApp::spawn(database, &[]).await;
+    database.refuse(operation, table);
     let pending = app.pay("k", BODY).await;
     pending.is(202).is_replay(false);
     assert_eq!(pending.json()["status"], "PROCESSING");
-    database.allow("UPDATE", "payments");
+    database.allow(operation, table);
     assert_eq!(app.has_paid_once().await["status"], "PROCESSING");
     assert_eq!(app.key("k").await.expect("it is known")["state"], "in_progress");
     app.pay("k", r#"{"amount":7}"#).await.is_refused(422, "idempotency_key_reused");

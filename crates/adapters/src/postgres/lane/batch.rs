@@ -18,13 +18,14 @@ use payonce_domain::ports::{Ingested, Settle};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::calls::{Announcing, FinishedRow, Opening, events};
+use super::calls::{Announcing, FinishedRow, Opening};
 use super::ingested::InsertTransactions;
 use super::records::{KnownRecord, ReadRecords};
 use super::rows::BEGINNING;
 use super::writes::{WriteAll, Writes};
 use crate::store::error::StoreError;
 use crate::store::settled_row::SettledRow;
+use crate::store::timeline::EventRow;
 use crate::store::values::{SqlTime, SqlUuid};
 
 /// The calls of a batch.
@@ -148,7 +149,6 @@ fn open<'a>(known: &Known<'a>, writes: &mut Writes<'a>) {
         let first = opening.first();
         writes.records.push(first.record());
         writes.payments.push(first.payment());
-        writes.events.push(first.created());
     }
 }
 
@@ -161,7 +161,8 @@ fn settle<'a>(settlings: &[&'a Settle], writes: &mut Writes<'a>) -> Vec<bool> {
         if is_first {
             writes.settled.push(SettledRow::of(settling, BEGINNING));
             writes.finished.push(FinishedRow::of(settling));
-            writes.events.extend(events(settling));
+            let (record, id) = (&settling.payment.record, settling.payment.id);
+            EventRow::append(&mut writes.events, record, id, &settling.events, SqlTime(BEGINNING));
         }
         is_first
     };

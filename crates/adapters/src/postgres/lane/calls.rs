@@ -5,14 +5,14 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use payonce_domain::idempotency::IdempotencyRecord;
-use payonce_domain::payment::{NewEvent, Payment};
+use payonce_domain::payment::Payment;
 use payonce_domain::ports::{AnnouncedTransaction, OpenPayment, Opened, Owned, OwnedBy, Settle};
 use payonce_domain::transaction::Transaction;
 use time::OffsetDateTime;
 
 use super::records::KnownRecord;
 use super::rows::BEGINNING;
-use crate::store::rows::{EventRow, FinalState, PaymentRow, RecordRow};
+use crate::store::rows::{FinalState, PaymentRow, RecordRow};
 use crate::store::transaction_queue::TransactionRow;
 use crate::store::values::{SqlTime, SqlUuid};
 
@@ -27,7 +27,6 @@ pub struct Opening {
 pub struct FirstOfItsKey {
     record: IdempotencyRecord,
     payment: Payment,
-    created: NewEvent,
 }
 
 impl Opening {
@@ -69,8 +68,7 @@ impl FirstOfItsKey {
     fn of(call: &OpenPayment) -> Self {
         let record = call.record(BEGINNING);
         let payment = call.payment(record.generation, BEGINNING);
-        let created = call.created_event(record.fence);
-        Self { record, payment, created }
+        Self { record, payment }
     }
 
     /// The record of its key.
@@ -80,13 +78,7 @@ impl FirstOfItsKey {
 
     /// Its payment.
     pub fn payment(&self) -> PaymentRow<'_> {
-        PaymentRow::from(&self.payment)
-    }
-
-    /// The first entry of its timeline.
-    pub fn created(&self) -> EventRow<'_> {
-        let at = SqlTime(BEGINNING);
-        EventRow::new(&self.payment.record, self.payment.id, &self.created, at)
+        PaymentRow::from(&self.payment).opened_by(self.record.fence)
     }
 }
 
@@ -116,12 +108,6 @@ impl<'a> FinishedRow<'a> {
             completed_at: end.completed_at,
         }
     }
-}
-
-/// The entries that a settle adds to its payment's timeline, their times from [`BEGINNING`].
-pub fn events(call: &Settle) -> impl Iterator<Item = EventRow<'_>> {
-    let (record, payment) = (&call.payment.record, call.payment.id);
-    call.events.iter().map(move |event| EventRow::new(record, payment, event, SqlTime(BEGINNING)))
 }
 
 /// A transaction to store.

@@ -13,8 +13,9 @@ use payonce_domain::sabotage::{Rule, is_broken};
 use super::calls::FinishedRow;
 use super::rows::{CLOCK, Composite, FromNow, NOW, composite, prepared_once};
 use crate::postgres::statements::CHANNEL;
-use crate::store::rows::{EventRow, PaymentRow, RecordRow};
+use crate::store::rows::{PaymentRow, RecordRow};
 use crate::store::settled_row::SettledRow;
+use crate::store::timeline::EventRow;
 use crate::store::values::{Document, Id, Instant};
 
 /// Rows of a batch.
@@ -28,7 +29,7 @@ pub struct Writes<'a> {
     pub settled: Vec<SettledRow<'a>>,
     /// Their payments.
     pub finished: Vec<FinishedRow<'a>>,
-    /// Entries of the timelines of all these.
+    /// What is added to the timelines of those that are settled.
     pub events: Vec<EventRow<'a>>,
 }
 
@@ -56,7 +57,7 @@ composite! {
 
 composite! {
     /// Payments under way.
-    PaymentToInsert ("payment_to_insert") of PaymentRow<'_> {
+    PaymentToOpen ("payment_to_open") of PaymentRow<'_> {
         id: Id,
         key_space: Text,
         key: Text,
@@ -75,6 +76,7 @@ composite! {
         gateway_key: Id,
         gateway_request: Binary,
         attempts: Integer,
+        opening_fence: Nullable<BigInt>,
     } from now {
         first_sent_at: Nullable<FromNow>,
         created_at: FromNow,
@@ -113,7 +115,7 @@ composite! {
 
 composite! {
     /// Entries of timelines.
-    EventToInsert ("event_to_insert") of EventRow<'_> {
+    EventToAppend ("event_to_append") of EventRow<'_> {
         payment_id: Id,
         fence: BigInt,
         step: Integer,
@@ -121,6 +123,7 @@ composite! {
         kind: Text,
         attempt: Nullable<Integer>,
         detail: Nullable<Text>,
+        followed_by: Nullable<Text>,
     } from now {
         at: FromNow,
     }
@@ -140,7 +143,7 @@ impl<const OPENS: bool, const SETTLES: bool> WriteAll<'_, OPENS, SETTLES> {
     fn open<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         insert::<RecordToInsert, _>(out, "inserted", "idempotency_records", &self.0.records)?;
         out.push_sql(" ON CONFLICT DO NOTHING RETURNING payment_id), ");
-        insert::<PaymentToInsert, _>(out, "opened", "payments", &self.0.payments)?;
+        insert::<PaymentToOpen, _>(out, "opened", "payments", &self.0.payments)?;
         // `IS TRUE` keeps the planner from a join: the set is hashed instead.
         out.push_sql(" WHERE (row.id IN (SELECT payment_id FROM inserted)) IS TRUE)");
         Ok(())
@@ -186,7 +189,9 @@ impl<const OPENS: bool, const SETTLES: bool> WriteAll<'_, OPENS, SETTLES> {
         );
         out.push_sql("announced AS MATERIALIZED (SELECT pg_notify('");
         out.push_sql(CHANNEL);
-        out.push_sql("', payment_id::text) FROM settled WHERE is_awaited)");
+        out.push_sql("', payment_id::text) FROM settled WHERE is_awaited), ");
+        insert::<EventToAppend, _>(out, "noted", "payment_events", &self.0.events)?;
+        out.push_sql(" WHERE (row.payment_id IN (SELECT payment_id FROM settled)) IS TRUE)");
         Ok(())
     }
 }
@@ -228,18 +233,6 @@ impl<const OPENS: bool, const SETTLES: bool> QueryFragment<Pg> for WriteAll<'_, 
             out.push_sql(", ");
             self.settle(&mut out)?;
         }
-        out.push_sql(", ");
-        insert::<EventToInsert, _>(&mut out, "noted", "payment_events", &self.0.events)?;
-        out.push_sql(match (OPENS, SETTLES) {
-            (true, true) => {
-                " WHERE (row.payment_id IN (SELECT payment_id FROM inserted)) IS TRUE \
-                 OR (row.payment_id IN (SELECT payment_id FROM settled)) IS TRUE)"
-            }
-            (true, false) => {
-                " WHERE (row.payment_id IN (SELECT payment_id FROM inserted)) IS TRUE)"
-            }
-            (false, _) => " WHERE (row.payment_id IN (SELECT payment_id FROM settled)) IS TRUE)",
-        });
         out.push_sql(" SELECT ");
         out.push_sql(NOW);
         out.push_sql(match OPENS {
