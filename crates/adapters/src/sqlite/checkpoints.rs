@@ -13,6 +13,7 @@ use diesel::connection::SimpleConnection;
 use diesel::sql_types::Integer;
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, QueryableByName, RunQueryDsl};
+use memmap2::MmapOptions;
 use payonce_domain::ports::BoxedError;
 
 /// How long the log gathers between two looks: each costs two syncs.
@@ -27,7 +28,18 @@ const LARGE: i32 = 16_384;
 const FEW: i32 = 256;
 
 /// Looks that are made to leave it no more than that. Each finds what was written during the one before.
-const LOOKS: usize = 8;
+const LOOKS: u32 = 8;
+
+/// So many pieces of the file are brought to the disk one after the other at the first look, and a
+/// quarter as many at each further one, which finds less.
+const PIECES: u64 = 64;
+
+/// No piece is smaller, in bytes: each costs a sync.
+const SMALLEST: u64 = 512 * 1024;
+
+/// How long the disk is left to the writer between two pieces. Its commits wait for the one that is
+/// being written.
+const GAP: Duration = Duration::from_millis(2);
 
 /// What a checkpoint tells.
 #[derive(QueryableByName)]
@@ -93,11 +105,11 @@ impl Database {
     /// Copies what there is, and of a large log so much that few pages are left; returns how long it is.
     fn catch_up(&mut self) -> Result<i32, BoxedError> {
         let mut pages = self.checkpoint()?;
-        for _ in 0..LOOKS {
+        for look in 0..LOOKS {
             if pages <= LARGE {
                 break;
             }
-            self.sync()?;
+            self.sync(PIECES >> (2 * look))?;
             let before = std::mem::replace(&mut pages, self.checkpoint()?);
             if pages.saturating_sub(before) <= FEW {
                 break;
@@ -111,16 +123,33 @@ impl Database {
         Ok(checkpoint(self.connection.insert(opened))?)
     }
 
-    /// Brings to the disk what was copied. SQLite itself does so only with the last of the log's pages,
-    /// which its writer copies, and everybody would wait for all of them.
-    fn sync(&mut self) -> Result<(), BoxedError> {
-        if self.file.is_none() {
-            self.file = Some(ManuallyDrop::new(File::open(&self.path)?));
-        }
-        if let Some(file) = &self.file {
-            file.sync_data()?;
+    /// Brings to the disk what was copied, in so many pieces. SQLite itself does so only with the last
+    /// of the log's pages, which its writer copies, and everybody would wait for all of them.
+    fn sync(&mut self, pieces: u64) -> Result<(), BoxedError> {
+        let file = self.file()?;
+        let length = file.metadata()?.len();
+        let piece = (length / pieces.max(1)).max(SMALLEST);
+        let mut synced = 0;
+        while synced < length {
+            if synced > 0 {
+                thread::park_timeout(GAP);
+            }
+            let range = usize::try_from(piece.min(length - synced))?;
+            // A mapping is what the system syncs parts of files by. Nothing is read through it.
+            let map = MmapOptions::new().offset(synced).len(range).map_raw_read_only(file)?;
+            map.flush_range(0, range)?;
+            synced += piece;
         }
         Ok(())
+    }
+
+    /// Open for writing, although nothing is written: of others the system syncs no mapping.
+    fn file(&mut self) -> Result<&File, BoxedError> {
+        let opened = match self.file.take() {
+            Some(file) => file,
+            None => ManuallyDrop::new(File::options().read(true).write(true).open(&self.path)?),
+        };
+        Ok(self.file.insert(opened))
     }
 }
 
