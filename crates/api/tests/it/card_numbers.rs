@@ -31,6 +31,11 @@ fn places(text: &str) -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// Half of the number, however it is written; a time or an id may hold a quarter of it by chance.
+fn tells_card(text: &str) -> bool {
+    text.replace([' ', '-'], "").contains("42424242")
+}
+
 pub async fn a_card_number_is_refused_wherever_a_client_writes_freely(database: Arc<Database>) {
     let app = TestApp::spawn(&database, &[]).await;
     let mut cases: Vec<_> = CARDS.iter().flat_map(|card| places(card)).collect();
@@ -46,7 +51,7 @@ pub async fn a_card_number_is_refused_wherever_a_client_writes_freely(database: 
             let named = vec![((*field).to_owned(), "card_data".to_owned())];
             assert_eq!(refused.wrong_fields(), named, "{value}");
             let words = refused.text();
-            assert!(words.contains("must not h") && !words.contains("4242"), "{words}");
+            assert!(words.contains("must not h") && !tells_card(&words), "{words}");
         }
     }
     for name in ["cvv", "card_number", "card"] {
@@ -110,7 +115,7 @@ pub async fn a_refused_card_number_is_neither_stored_nor_logged(database: Arc<Da
     service.send(Signal::TERM);
     assert_eq!(service.ends().await.code(), Some(0));
     let log = service.lines.join("\n");
-    assert!(log.contains("Payment processed") && !log.contains("4242"), "{log}");
+    assert!(log.contains("Payment processed") && !tells_card(&log), "{log}");
 
     if let Some(path) = database.url().strip_prefix("sqlite://") {
         for file in [path.to_owned(), format!("{path}-wal")] {
