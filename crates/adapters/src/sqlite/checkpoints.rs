@@ -169,3 +169,31 @@ fn checkpoint(conn: &mut SqliteConnection) -> Result<i32, diesel::result::Error>
 fn report(error: &dyn std::error::Error) {
     tracing::warn!(%error, "the write-ahead log could not be moved into the database file");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_log_is_copied_whole_into_a_file_of_many_pieces() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name| folder.path().join(name).to_str().expect("a path").to_owned();
+        let mut writer = connect(&path("it.db")).expect("it opens");
+        let log = "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; \
+                   CREATE TABLE held (it blob)";
+        writer.batch_execute(log).expect("it is written");
+        let megabyte = "INSERT INTO held VALUES (zeroblob(1048576))";
+        for _ in 0..65 {
+            writer.batch_execute(megabyte).expect("it is written");
+        }
+
+        let mut database = Database { path: path("it.db"), connection: None, file: None };
+        let pages = database.catch_up().expect("it is copied");
+        assert!(pages > LARGE, "{pages}");
+
+        std::fs::copy(path("it.db"), path("copy.db")).expect("it is copied");
+        let mut copy = connect(&path("copy.db")).expect("it opens");
+        let rows = diesel::sql_query("SELECT count(*) AS log FROM held");
+        assert_eq!(rows.get_result::<Checkpoint>(&mut copy).expect("it is read").log, 65);
+    }
+}
