@@ -6,8 +6,8 @@
 //!
 //! What the many have in common is known before anything is read: a key that nobody has used, a
 //! record that is its owner's still. The domain decides on that, and the statement writes what it
-//! finds so, under its locks. Locks are taken without waiting, and inserts wait in the order of their
-//! keys, so that instances never wait for each other in a circle.
+//! finds so, under its locks. Rows that somebody has locked are left out, and inserts wait in the order of
+//! their keys, so that instances do not wait for each other in a circle.
 
 use std::collections::{HashMap, HashSet};
 
