@@ -1,36 +1,51 @@
 //! Group commit: the calls that arrive while a batch is written share the next transaction.
 //!
-//! A lane is a queue and the threads that take turns at it, each on a connection of its own: while
-//! one waits for its commit, the next gathers and writes. Two write at the same time only where more
-//! wait than a batch may hold; else batches grow instead of getting in each other's way. It waits for
-//! nothing else: an idle lane takes a call at once, a busy one takes all that came meanwhile. What a
-//! batch does is its store's to say; what becomes of each call is told to its caller once the batch
-//! has committed, never before.
+//! A lane is a queue and the threads that write from it, each on a connection of its own. It waits for
+//! nothing but them: an idle lane takes a call at once, a busy one takes all that came meanwhile. One
+//! thread writes while little waits. Where more does, calls of different kinds are written beside each
+//! other, since they do not ask for the same rows; of one kind, two batches are written at a time only
+//! where a whole one waits; else batches grow instead of getting in each other's way. What a batch does is
+//! its store's to say; what becomes of each call is told to its caller once the batch has committed,
+//! never before.
+
+mod queue;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use metrics::{Histogram, describe_histogram, histogram};
 use payonce_domain::ports::RepositoryError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
+use self::queue::{Kinds, Limits, Queue};
 use crate::measurements::Measurements;
 use crate::store::PoolUse;
 use crate::store::options::LaneOptions;
 
 const CALLS: &str = "payonce_lane_batch_calls";
 
+/// A call and the way back to its caller.
+pub trait LaneCall: Send + 'static {
+    /// How many kinds there are.
+    const KINDS: usize = 1;
+
+    /// Which of them it is, from 0.
+    fn kind(&self) -> usize {
+        0
+    }
+}
+
 /// Runs batches on a thread of the lane, where it may keep a connection.
 pub trait Batches: Send + 'static {
     /// A call and the way back to its caller.
-    type Call: Send + 'static;
+    type Call: LaneCall;
 
-    /// Runs the calls, and then replies to each. `end_turn` may be called once all is written and
-    /// only the commit is left: the next batch begins then, and else when this one has ended.
-    fn run(&mut self, calls: Vec<Self::Call>, end_turn: &mut dyn FnMut());
+    /// Runs the calls, and then replies to each. The next batch of their kinds begins when this one
+    /// has ended.
+    fn run(&mut self, calls: Vec<Self::Call>);
 }
 
 /// Why a call has no outcome.
@@ -61,18 +76,33 @@ impl From<LaneError> for RepositoryError {
     }
 }
 
-/// Threads that write in turn, and their queue.
+/// Threads that write, and their queue.
 pub struct Lane<C> {
-    queue: mpsc::Sender<Message<C>>,
-    threads: usize,
-    busy: Arc<AtomicUsize>,
-    is_closed: AtomicBool,
+    shared: Arc<Shared<C>>,
     wait: Duration,
 }
 
-enum Message<C> {
-    Call { call: C, turn: Arc<Turn> },
-    Close,
+/// What the callers and the threads of a lane share.
+struct Shared<C> {
+    state: Mutex<State<C>>,
+    /// One for each thread: it waits there for something to begin.
+    wakes: Box<[Condvar]>,
+    capacity: usize,
+}
+
+struct State<C> {
+    queue: Queue<Waiting<C>>,
+    /// Threads without a batch, by place. The last to come is the next to go: its connection, and
+    /// what the server keeps for that, are the warmest.
+    idle: Vec<usize>,
+    /// A thread was woken and nobody has looked since.
+    is_waking: bool,
+    is_closed: bool,
+}
+
+struct Waiting<C> {
+    call: C,
+    turn: Arc<Turn>,
 }
 
 /// Whether a queued call is still its caller's to take back. Whoever takes it first has it.
@@ -85,7 +115,7 @@ impl Turn {
     }
 }
 
-impl<C: Send + 'static> Lane<C> {
+impl<C: LaneCall> Lane<C> {
     /// Starts a lane of as many threads; it ends when it is closed or dropped, after what is queued.
     pub fn start<B: Batches<Call = C>>(
         options: &LaneOptions,
@@ -93,18 +123,29 @@ impl<C: Send + 'static> Lane<C> {
         measurements: &Measurements,
         threads: impl IntoIterator<Item = B>,
     ) -> std::io::Result<Self> {
-        let (queue, calls) = mpsc::channel(options.queue);
-        let (calls, busy) = (Arc::new(Mutex::new(calls)), Arc::default());
+        let threads: Vec<B> = threads.into_iter().collect();
+        // A single thread has nobody to write the other kinds.
+        let mixed = if threads.len() > 1 { options.batch / 2 } else { usize::MAX };
+        let limits = Limits { batch: options.batch, mixed };
+        let state = State {
+            queue: Queue::new(C::KINDS, limits),
+            idle: (0..threads.len()).collect(),
+            is_waking: false,
+            is_closed: false,
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            wakes: threads.iter().map(|_| Condvar::new()).collect(),
+            capacity: options.queue,
+        });
+        let lane = Self { shared: Arc::clone(&shared), wait };
         let sizes = measurements.record(batch_sizes);
-        let mut started = 0;
-        for batches in threads {
-            let (queue, busy) = (Arc::clone(&calls), Arc::clone(&busy));
-            let (limit, sizes) = (options.batch, sizes.clone());
-            let thread = Thread { queue, limit, busy, sizes, batches };
+        for (place, batches) in threads.into_iter().enumerate() {
+            let (shared, sizes) = (Arc::clone(&shared), sizes.clone());
+            let thread = Thread { place, shared, sizes, batches };
             thread::Builder::new().name("payonce-lane".to_owned()).spawn(|| thread.work())?;
-            started += 1;
         }
-        Ok(Self { queue, threads: started, busy, is_closed: AtomicBool::new(false), wait })
+        Ok(lane)
     }
 
     /// Queues a call, made around the way back to its caller, and waits for its outcome. A call
@@ -113,16 +154,9 @@ impl<C: Send + 'static> Lane<C> {
         &self,
         call: impl FnOnce(oneshot::Sender<T>) -> C,
     ) -> Result<T, LaneError> {
-        if self.is_closed.load(Ordering::Relaxed) {
-            return Err(LaneError::Closed);
-        }
         let (reply, mut outcome) = oneshot::channel();
         let turn = Arc::new(Turn::default());
-        let message = Message::Call { call: call(reply), turn: turn.clone() };
-        self.queue.try_send(message).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => LaneError::Full,
-            mpsc::error::TrySendError::Closed(_) => LaneError::Closed,
-        })?;
+        self.shared.push(Waiting { call: call(reply), turn: Arc::clone(&turn) })?;
         let in_time = tokio::time::timeout(self.wait, &mut outcome).await;
         let outcome = match in_time {
             Ok(outcome) => outcome,
@@ -131,72 +165,127 @@ impl<C: Send + 'static> Lane<C> {
         };
         outcome.map_err(|_gone| LaneError::Panicked)
     }
-
-    /// Takes no more calls; those that are queued are run.
-    pub fn close(&self) {
-        self.is_closed.store(true, Ordering::Relaxed);
-        // A full queue cannot be told; then the lane ends when it is dropped.
-        let _ = self.queue.try_send(Message::Close);
-    }
 }
 
 impl<C> Lane<C> {
+    /// Takes no more calls; those that are queued are run.
+    pub fn close(&self) {
+        let mut state = self.shared.lock();
+        state.is_closed = true;
+        self.shared.wake_all(&mut state);
+    }
+
     /// The lane as a pool with a connection for each thread.
     pub fn pool_use(&self, name: &'static str) -> PoolUse {
+        let threads = self.shared.wakes.len();
+        let state = self.shared.lock();
         PoolUse {
             pool: name,
-            limit: self.threads,
-            open: self.threads,
-            in_use: self.busy.load(Ordering::Relaxed),
-            waiting: self.queue.max_capacity() - self.queue.capacity(),
+            limit: threads,
+            open: threads,
+            in_use: threads - state.idle.len(),
+            waiting: state.queue.len(),
         }
+    }
+}
+
+impl<C> Drop for Lane<C> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl<C> Shared<C> {
+    fn lock(&self) -> MutexGuard<'_, State<C>> {
+        // No code panics while it holds the lock, so a poisoned queue is still whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes a thread if there is something to begin for it.
+    fn wake_one(&self, mut state: MutexGuard<'_, State<C>>) {
+        if state.is_waking || state.queue.next().is_none() {
+            return;
+        }
+        if let Some(place) = state.idle.pop() {
+            state.is_waking = true;
+            drop(state);
+            self.wakes.get(place).inspect(|wake| wake.notify_one());
+        }
+    }
+
+    fn wake_all(&self, state: &mut State<C>) {
+        state.idle.clear();
+        self.wakes.iter().for_each(Condvar::notify_one);
+    }
+
+    /// The next batch and its kinds, as soon as one may begin, for a thread that has ended one of these
+    /// kinds or is new and idle; `None` when the lane has ended.
+    fn next(&self, place: usize, ended: Option<&Kinds>) -> Option<(Vec<Waiting<C>>, Kinds)> {
+        let wake = self.wakes.get(place)?;
+        let mut state = self.lock();
+        ended.inspect(|kinds| state.queue.end(kinds));
+        loop {
+            if !state.idle.contains(&place) {
+                state.is_waking = false;
+                if let Some(kinds) = state.queue.next() {
+                    let batch = state.queue.begin(&kinds);
+                    self.wake_one(state);
+                    return Some((batch, kinds));
+                }
+                if state.is_closed && state.queue.len() == 0 {
+                    self.wake_all(&mut state);
+                    return None;
+                }
+                state.idle.push(place);
+            }
+            let is_idle = |state: &mut State<C>| state.idle.contains(&place);
+            state = wake.wait_while(state, is_idle).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl<C: LaneCall> Shared<C> {
+    fn push(&self, waiting: Waiting<C>) -> Result<(), LaneError> {
+        let mut state = self.lock();
+        if state.is_closed {
+            return Err(LaneError::Closed);
+        }
+        if state.queue.len() >= self.capacity {
+            return Err(LaneError::Full);
+        }
+        state.queue.push(waiting.call.kind(), waiting);
+        self.wake_one(state);
+        Ok(())
     }
 }
 
 /// One of a lane's threads.
 struct Thread<B: Batches> {
-    /// Whoever holds it has the turn.
-    queue: Arc<Mutex<mpsc::Receiver<Message<B::Call>>>>,
-    limit: usize,
-    busy: Arc<AtomicUsize>,
+    place: usize,
+    shared: Arc<Shared<B::Call>>,
     sizes: Histogram,
     batches: B,
 }
 
 impl<B: Batches> Thread<B> {
     fn work(mut self) {
-        let queue = Arc::clone(&self.queue);
-        let mut taken = Vec::with_capacity(self.limit);
-        loop {
-            let mut turn = queue.lock().unwrap_or_else(PoisonError::into_inner);
-            if turn.blocking_recv_many(&mut taken, self.limit) == 0 {
-                return;
-            }
-            let mut batch = Vec::with_capacity(taken.len());
-            for message in taken.drain(..) {
-                match message {
-                    Message::Call { call, turn } if turn.take() => batch.push(call),
-                    Message::Call { .. } => {}
-                    // What is queued behind it is answered too: its senders find the lane closed.
-                    Message::Close => turn.close(),
-                }
-            }
+        let mut ended = None;
+        while let Some((batch, kinds)) = self.shared.next(self.place, ended.as_ref()) {
+            let batch = batch.into_iter().filter(|waiting| waiting.turn.take());
+            let batch: Vec<_> = batch.map(|waiting| waiting.call).collect();
             if !batch.is_empty() {
-                // The next batch is whole already: it begins beside this one, and is no smaller for it.
-                let mut turn = (turn.len() < self.limit).then_some(turn);
-                self.run(batch, &mut || drop(turn.take()));
+                self.run(batch);
             }
+            ended = Some(kinds);
         }
     }
 
     /// A panic ends its batch, whose callers learn of it, and not the lane.
-    fn run(&mut self, batch: Vec<B::Call>, end_turn: &mut dyn FnMut()) {
-        self.busy.fetch_add(1, Ordering::Relaxed);
+    fn run(&mut self, batch: Vec<B::Call>) {
         self.sizes.record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
-        if catch_unwind(AssertUnwindSafe(|| self.batches.run(batch, end_turn))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| self.batches.run(batch))).is_err() {
             tracing::error!("a batch of writes panicked");
         }
-        self.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

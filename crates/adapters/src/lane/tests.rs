@@ -1,6 +1,6 @@
 use std::ops::RangeInclusive;
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 
 use futures_util::future::join_all;
 
@@ -11,22 +11,28 @@ struct Call {
     reply: oneshot::Sender<u32>,
 }
 
+/// Two kinds: the second has numbers from 5000.
+impl LaneCall for Call {
+    const KINDS: usize = 2;
+
+    fn kind(&self) -> usize {
+        usize::from(self.number >= 5000)
+    }
+}
+
 /// Runs a batch when it is let, notes what was in it, and panics at number 1013.
 struct Gated {
-    entered: Sender<()>,
+    place: usize,
+    entered: Sender<usize>,
     gate: Arc<Mutex<Receiver<()>>>,
-    ends_turn_at: u32,
     batches: Arc<Mutex<Vec<Vec<u32>>>>,
 }
 
 impl Batches for Gated {
     type Call = Call;
 
-    fn run(&mut self, calls: Vec<Call>, end_turn: &mut dyn FnMut()) {
-        if calls.iter().any(|call| call.number == self.ends_turn_at) {
-            end_turn();
-        }
-        self.entered.send(()).expect("the test looks");
+    fn run(&mut self, calls: Vec<Call>) {
+        self.entered.send(self.place).expect("the test looks");
         self.gate.lock().expect("nobody panics with it").recv().expect("the test lets it");
         let numbers = calls.iter().map(|call| call.number).collect();
         self.batches.lock().expect("nobody panics with it").push(numbers);
@@ -39,7 +45,7 @@ impl Batches for Gated {
 
 struct Scene {
     lane: Arc<Lane<Call>>,
-    entered: Receiver<()>,
+    entered: Receiver<usize>,
     gate: Sender<()>,
     batches: Arc<Mutex<Vec<Vec<u32>>>>,
 }
@@ -50,16 +56,20 @@ const PATIENT: Duration = Duration::from_secs(60);
 const LONG: Duration = Duration::from_secs(20);
 
 fn scene(batch: usize, queue: usize, wait: Duration) -> Scene {
+    scene_of(2, batch, queue, wait)
+}
+
+fn scene_of(connections: usize, batch: usize, queue: usize, wait: Duration) -> Scene {
     let (entered, has_entered) = channel();
     let (let_it, gate) = channel();
     let (gate, batches) = (Arc::new(Mutex::new(gate)), Arc::default());
-    let threads = [(); 2].map(|()| Gated {
+    let threads = (0..connections).map(|place| Gated {
+        place,
         entered: entered.clone(),
         gate: Arc::clone(&gate),
-        ends_turn_at: 77,
         batches: Arc::clone(&batches),
     });
-    let options = LaneOptions { connections: 2, batch, queue };
+    let options = LaneOptions { connections, batch, queue };
     let lane = Lane::start(&options, wait, &Measurements::default(), threads).expect("threads");
     Scene { lane: Arc::new(lane), entered: has_entered, gate: let_it, batches }
 }
@@ -73,17 +83,31 @@ impl Scene {
     /// Makes the lane busy with a call.
     fn busy(&self, number: u32) -> tokio::task::JoinHandle<Result<u32, LaneError>> {
         let call = self.call(number);
-        self.entered.recv_timeout(LONG).expect("it runs");
+        self.begun();
         call
     }
 
+    /// Waits until a batch begins; tells the place of its thread.
+    fn begun(&self) -> usize {
+        self.entered.recv_timeout(LONG).expect("it runs")
+    }
+
     async fn queued(&self, waiting: usize) {
-        let are_there = async {
-            while self.lane.pool_use("lane").waiting < waiting {
+        self.until(|lane| lane.waiting >= waiting).await;
+    }
+
+    /// Waits until no thread has a batch.
+    async fn idle(&self) {
+        self.until(|lane| lane.in_use == 0).await;
+    }
+
+    async fn until(&self, is_so: impl Fn(PoolUse) -> bool) {
+        let it_is = async {
+            while !is_so(self.lane.pool_use("lane")) {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(LONG, are_there).await.expect("they wait");
+        tokio::time::timeout(LONG, it_is).await.expect("it comes so");
     }
 
     /// Calls with these numbers, which wait.
@@ -133,23 +157,70 @@ async fn calls_that_come_while_a_batch_runs_share_the_next_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_next_batch_begins_once_the_turn_has_ended_and_no_sooner() {
+async fn a_call_waits_for_the_batch_before_though_a_thread_is_idle() {
     let scene = scene(256, 100, PATIENT);
-    let first = scene.busy(77);
-    let second = scene.busy(2);
-    let third = scene.call(3);
-    scene.queued(1).await;
-    assert_eq!(scene.lane.pool_use("lane").in_use, 2, "the first commits while the second writes");
-    assert!(scene.entered.try_recv().is_err(), "the third waits for the second");
-    (0..3).for_each(|_| scene.gate.send(()).expect("it waits"));
-    assert_eq!(first.await.expect("it ran"), Ok(770));
-    assert_eq!(second.await.expect("it ran"), Ok(20));
-    assert_eq!(third.await.expect("it ran"), Ok(30));
+    let first = scene.busy(1);
+    let others = scene.crowd(2..=3).await;
+    assert_eq!(scene.lane.pool_use("lane").in_use, 1);
+    assert!(scene.entered.try_recv().is_err(), "they wait for the first");
+    scene.let_run(2);
+    first.await.expect("it ran").expect("it is done");
+    others.all_done().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_much_waits_kinds_are_written_beside_each_other() {
+    let scene = scene(8, 100, PATIENT);
+    let first = scene.busy(1);
+    let openings = scene.crowd(2..=5).await;
+    let settles = Crowd((5000..=5003).map(|number| scene.call(number)).collect());
+    scene.queued(8).await;
+    scene.let_run(1);
+    first.await.expect("it ran").expect("it is done");
+    assert_ne!(scene.begun(), scene.begun(), "each on a thread of its own");
+    assert_eq!(scene.lane.pool_use("lane").in_use, 2);
+    scene.let_run(2);
+    openings.all_done().await;
+    settles.all_done().await;
+    assert_eq!(scene.sizes(), [1, 4, 4]);
+    let is_of_one_kind =
+        |batch: &Vec<u32>| batch.iter().all(|call| (*call < 5000) == (batch[0] < 5000));
+    assert!(scene.batches().iter().all(is_of_one_kind), "{:?}", scene.batches());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_call_after_another_is_written_by_the_same_thread() {
+    let scene = scene(256, 100, PATIENT);
+    let mut places = Vec::new();
+    for number in [1, 5000, 2, 5001, 3, 4] {
+        scene.idle().await;
+        let call = scene.call(number);
+        places.push(scene.begun());
+        scene.let_run(1);
+        call.await.expect("it ran").expect("it is done");
+    }
+    places.dedup();
+    assert_eq!(places.len(), 1, "its connection is the warmest: {places:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_thread_writes_all_kinds_in_the_order_of_arrival() {
+    let scene = scene_of(1, 4, 100, PATIENT);
+    let first = scene.busy(1);
+    let mut calls = Vec::new();
+    for (waiting, number) in [5000, 2, 5001, 3, 5002].into_iter().enumerate() {
+        calls.push(scene.call(number));
+        scene.queued(waiting + 1).await;
+    }
+    scene.let_run(3);
+    first.await.expect("it ran").expect("it is done");
+    Crowd(calls).all_done().await;
+    assert_eq!(scene.batches(), [vec![1], vec![5000, 2, 5001, 3], vec![5002]]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_is_never_larger_than_it_may_be() {
-    let scene = scene(4, 100, PATIENT);
+    let scene = scene_of(1, 4, 100, PATIENT);
     let first = scene.busy(1);
     let others = scene.crowd(2..=11).await;
     scene.let_run(4);
@@ -162,13 +233,13 @@ async fn a_batch_is_never_larger_than_it_may_be() {
 async fn a_batch_that_is_whole_begins_beside_the_one_before() {
     let scene = scene(4, 100, PATIENT);
     let first = scene.busy(1);
-    let others = scene.crowd(2..=9).await;
-    scene.let_run(1);
-    first.await.expect("it ran").expect("it is done");
-    (0..2).for_each(|_| scene.entered.recv_timeout(LONG).expect("four run, and four beside them"));
+    let others = Crowd((2..=5).map(|number| scene.call(number)).collect());
+    scene.begun();
     assert_eq!(scene.lane.pool_use("lane").in_use, 2);
     scene.let_run(2);
+    first.await.expect("it ran").expect("it is done");
     others.all_done().await;
+    assert_eq!(scene.sizes(), [1, 4]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,4 +293,16 @@ async fn a_lane_that_is_closed_runs_what_is_queued_and_takes_no_more() {
     (0..2).for_each(|_| scene.gate.send(()).expect("it waits"));
     assert_eq!(first.await.expect("it ran"), Ok(10));
     assert_eq!(queued.await.expect("it ran"), Ok(20));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_threads_of_a_lane_end_with_it() {
+    let scene = scene(256, 100, PATIENT);
+    let done = scene.busy(1);
+    scene.let_run(1);
+    done.await.expect("it ran").expect("it is done");
+    let Scene { lane, entered, gate: _gate, batches: _ } = scene;
+    drop(lane);
+    // Each thread holds a way to say that it has begun, until it ends.
+    assert!(entered.recv_timeout(LONG).is_err_and(|error| error == RecvTimeoutError::Disconnected));
 }

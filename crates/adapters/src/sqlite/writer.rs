@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::checkpoints::Checkpoints;
 use super::connections::SESSION;
-use crate::lane::Batches;
+use crate::lane::{Batches, LaneCall};
 use crate::store::error::StoreError;
 
 /// Checkpoints are made elsewhere; pages that are changed again and again stay at hand. Not more than 8 MiB
@@ -31,6 +31,8 @@ pub trait Write: Send {
     /// Tells the caller that nothing was written.
     fn has_failed(self: Box<Self>, error: RepositoryError);
 }
+
+impl LaneCall for Box<dyn Write> {}
 
 /// A write of one type.
 pub struct Queued<T, W> {
@@ -111,13 +113,10 @@ impl SqliteBatches {
 impl Batches for SqliteBatches {
     type Call = Box<dyn Write>;
 
-    fn run(&mut self, mut writes: Vec<Box<dyn Write>>, end_turn: &mut dyn FnMut()) {
+    fn run(&mut self, mut writes: Vec<Box<dyn Write>>) {
         let (has_begun, done) = self.commit(&mut writes);
         match done {
-            Ok(()) => {
-                end_turn();
-                writes.into_iter().for_each(Write::is_done);
-            }
+            Ok(()) => writes.into_iter().for_each(Write::is_done),
             Err(error) if writes.len() == 1 => {
                 if let Some(write) = writes.pop() {
                     write.has_failed(error.into());
@@ -132,7 +131,7 @@ impl Batches for SqliteBatches {
             }
             Err(error) => {
                 tracing::debug!(%error, "a batch of writes failed; each runs alone");
-                writes.into_iter().for_each(|write| self.run(vec![write], end_turn));
+                writes.into_iter().for_each(|write| self.run(vec![write]));
             }
         }
     }

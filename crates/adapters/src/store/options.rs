@@ -19,7 +19,8 @@ pub struct StoreOptions {
 /// Sizes of the lane.
 #[derive(Debug, Clone, Copy)]
 pub struct LaneOptions {
-    /// How many connections take turns; SQLite, which has one writer, has one.
+    /// How many connections write at a time, where there is enough to write; SQLite, which has one
+    /// writer, has one.
     pub connections: usize,
     /// Most calls in one transaction.
     pub batch: usize,

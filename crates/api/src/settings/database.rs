@@ -78,7 +78,7 @@ const LARGEST_LANE: usize = 1_000_000;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LaneSettings {
-    /// How many connections take turns; SQLite has one.
+    /// How many connections write at a time, where there is enough to write; SQLite has one.
     pub connections: usize,
     /// Most writes in one transaction.
     pub batch: usize,

@@ -26,7 +26,7 @@ use self::batch::{Calls, Outcomes};
 pub use self::batch::{OpeningEnd, SettledAt};
 pub use self::calls::{Announcing, Opening};
 use super::session::Session;
-use crate::lane::Batches;
+use crate::lane::{Batches, LaneCall};
 use crate::measurements::Measurements;
 use crate::store::error::StoreError;
 
@@ -66,6 +66,18 @@ pub enum Call {
     Settle(Queued<Settle, SettledAt>),
     /// Stores an announced transaction.
     Ingest(Queued<Announcing, Ingested>),
+}
+
+impl LaneCall for Call {
+    const KINDS: usize = 3;
+
+    fn kind(&self) -> usize {
+        match self {
+            Self::Open(_) => 0,
+            Self::Settle(_) => 1,
+            Self::Ingest(_) => 2,
+        }
+    }
 }
 
 /// Runs batches on one connection of the lane.
@@ -108,7 +120,7 @@ impl PostgresBatches {
     }
 
     /// Runs the calls in one transaction; `None` when nothing is known of any.
-    fn commit(&mut self, calls: &Calls<'_>, end_turn: &mut dyn FnMut()) -> Option<Outcomes> {
+    fn commit(&mut self, calls: &Calls<'_>) -> Option<Outcomes> {
         let mut conn = match self.connection.take().map_or_else(|| self.connect(), Ok) {
             Ok(conn) => conn,
             Err(error) => {
@@ -117,9 +129,7 @@ impl PostgresBatches {
             }
         };
         let looks_first = self.meets_known_keys.load(Ordering::Relaxed);
-        let run = |conn: &mut PgConnection| {
-            batch::run(conn, calls, looks_first).inspect(|_written| end_turn())
-        };
+        let run = |conn: &mut PgConnection| batch::run(conn, calls, looks_first);
         let done = match calls.is_one_statement() {
             true => self.session.run(&mut conn, run),
             false => self.session.transaction(&mut conn, run),
@@ -150,7 +160,7 @@ impl PostgresBatches {
 impl Batches for PostgresBatches {
     type Call = Call;
 
-    fn run(&mut self, calls: Vec<Call>, end_turn: &mut dyn FnMut()) {
+    fn run(&mut self, calls: Vec<Call>) {
         let (mut openings, mut settlings, mut announced) = (Vec::new(), Vec::new(), Vec::new());
         for call in calls {
             match call {
@@ -164,9 +174,7 @@ impl Batches for PostgresBatches {
             settlings: settlings.iter().map(|queued| &*queued.call).collect(),
             announced: announced.iter().map(|queued| &*queued.call).collect(),
         };
-        let outcomes = self.commit(&calls, end_turn).unwrap_or_default();
-        // Telling the callers is nobody else's wait.
-        end_turn();
+        let outcomes = self.commit(&calls).unwrap_or_default();
         reply(openings, outcomes.openings, &self.alone);
         reply(settlings, outcomes.settlings, &self.alone);
         reply(announced, outcomes.announced, &self.alone);
