@@ -2,9 +2,11 @@
 //! request opens its payment nor while it pays: a crowd with one key costs one connection.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use crate::idempotency::{Fingerprint, RecordId};
 use crate::payment::PaymentId;
@@ -17,16 +19,24 @@ pub struct RunningPayments(Mutex<HashMap<RecordId, Running>>);
 #[derive(Debug)]
 struct Running {
     fingerprint: Fingerprint,
-    stage: watch::Receiver<Stage>,
+    progress: Arc<Progress>,
 }
 
-/// How far the request has come.
-#[derive(Debug, Clone)]
+/// How far a request has come, for those who wait for it.
+#[derive(Debug, Default)]
+struct Progress {
+    stage: Mutex<Stage>,
+    has_changed: Notify,
+}
+
+#[derive(Debug, Clone, Default)]
 enum Stage {
+    #[default]
     Opening,
     Paying(PaymentId),
     Found(Arc<Opened>),
     Failed,
+    Gone,
 }
 
 /// What a request is to do about its key.
@@ -45,22 +55,24 @@ pub enum Joined {
 impl RunningPayments {
     /// Joins the same request under the same key, if one is at work here; else is the first.
     pub fn join(self: &Arc<Self>, record: &RecordId, fingerprint: &Fingerprint) -> Joined {
-        let mut all = self.lock();
-        let Some(running) = all.get(record) else {
-            let (sender, stage) = watch::channel(Stage::Opening);
-            all.insert(record.clone(), Running { fingerprint: fingerprint.clone(), stage });
-            let all = Arc::clone(self);
-            return Joined::First(RunningGuard { all, record: record.clone(), stage: sender });
+        let progress = match self.lock().entry(record.clone()) {
+            Entry::Vacant(place) => {
+                let progress = Arc::<Progress>::default();
+                let (fingerprint, shared) = (fingerprint.clone(), Arc::clone(&progress));
+                place.insert(Running { fingerprint, progress: shared });
+                let all = Arc::clone(self);
+                return Joined::First(RunningGuard { all, record: record.clone(), progress });
+            }
+            Entry::Occupied(place) if place.get().fingerprint != *fingerprint => {
+                return Joined::Apart;
+            }
+            Entry::Occupied(place) => Arc::clone(&place.get().progress),
         };
-        if running.fingerprint != *fingerprint {
-            return Joined::Apart;
+        let stage = progress.stage();
+        match stage {
+            Stage::Paying(payment) => Joined::Paying(payment),
+            _ => Joined::Opening(Opening(progress)),
         }
-        let stage = running.stage.clone();
-        let paying = match &*stage.borrow() {
-            Stage::Paying(payment) => Some(*payment),
-            Stage::Opening | Stage::Found(_) | Stage::Failed => None,
-        };
-        paying.map_or(Joined::Opening(Opening(stage)), Joined::Paying)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<RecordId, Running>> {
@@ -69,43 +81,66 @@ impl RunningPayments {
     }
 }
 
+impl Progress {
+    fn stage(&self) -> Stage {
+        self.lock().clone()
+    }
+
+    fn change(&self, stage: Stage) {
+        *self.lock() = stage;
+        self.has_changed.notify_waiters();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stage> {
+        // A stage is set in one step, so that of a poisoned lock is whole.
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The first request with a key; dropping it ends the note.
 #[derive(Debug)]
 pub struct RunningGuard {
     all: Arc<RunningPayments>,
     record: RecordId,
-    stage: watch::Sender<Stage>,
+    progress: Arc<Progress>,
 }
 
 impl RunningGuard {
     /// The store has opened the payment, and it is being paid.
     pub fn paying(&self, payment: PaymentId) {
-        self.stage.send_replace(Stage::Paying(payment));
+        self.progress.change(Stage::Paying(payment));
     }
 
     /// The store has answered otherwise: whoever waited is told the same.
     pub fn found(&self, opened: &Opened) {
-        // Without listeners there is nobody to copy it for.
-        if self.stage.receiver_count() > 1 {
-            self.stage.send_replace(Stage::Found(Arc::new(opened.clone())));
+        // Beside this guard and the note it is those who wait that share it; without them there is
+        // nobody to copy the answer for.
+        if Arc::strong_count(&self.progress) > 2 {
+            self.progress.change(Stage::Found(Arc::new(opened.clone())));
         }
     }
 
     /// The store has failed.
     pub fn failed(&self) {
-        self.stage.send_replace(Stage::Failed);
+        self.progress.change(Stage::Failed);
     }
 }
 
 impl Drop for RunningGuard {
     fn drop(&mut self) {
         self.all.lock().remove(&self.record);
+        let mut stage = self.progress.lock();
+        if matches!(*stage, Stage::Opening) {
+            *stage = Stage::Gone;
+            drop(stage);
+            self.progress.has_changed.notify_waiters();
+        }
     }
 }
 
 /// An opening that somebody else is at.
 #[derive(Debug)]
-pub struct Opening(watch::Receiver<Stage>);
+pub struct Opening(Arc<Progress>);
 
 /// What an opening came to.
 #[derive(Debug)]
@@ -122,13 +157,18 @@ pub enum OpeningEnd {
 
 impl Opening {
     /// Waits for its end.
-    pub async fn end(mut self) -> OpeningEnd {
-        let ended = self.0.wait_for(|stage| !matches!(stage, Stage::Opening)).await;
-        match ended.as_deref() {
-            Ok(Stage::Paying(payment)) => OpeningEnd::Paying(*payment),
-            Ok(Stage::Found(opened)) => OpeningEnd::Found(Arc::clone(opened)),
-            Ok(Stage::Failed) => OpeningEnd::Failed,
-            Ok(Stage::Opening) | Err(_) => OpeningEnd::Gone,
+    pub async fn end(self) -> OpeningEnd {
+        loop {
+            let mut change = pin!(self.0.has_changed.notified());
+            // Who listens before it looks misses no change.
+            change.as_mut().enable();
+            match self.0.stage() {
+                Stage::Opening => change.await,
+                Stage::Paying(payment) => return OpeningEnd::Paying(payment),
+                Stage::Found(opened) => return OpeningEnd::Found(opened),
+                Stage::Failed => return OpeningEnd::Failed,
+                Stage::Gone => return OpeningEnd::Gone,
+            }
         }
     }
 }
