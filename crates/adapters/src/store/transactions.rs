@@ -179,6 +179,7 @@ pub fn take_due(store: &mut impl Statements, call: &TakeDue) -> Result<Vec<Owned
             payment,
             fence: record.fence,
             request_id: record.request_id,
+            fingerprint: record.fingerprint,
             by: OwnedBy::Recovery,
             open_until: record.open_until,
             now,
@@ -206,9 +207,9 @@ pub fn take_reviewed(
     };
     append(store, &record.id, call.payment, &[event], now)?;
     let payment = load_payment(store, &record)?;
-    let (fence, request_id) = (record.fence, record.request_id);
+    let IdempotencyRecord { fence, request_id, fingerprint, .. } = record;
     let (by, open_until) = (OwnedBy::Operator, None);
-    Ok(Some(Owned { payment, fence, request_id, by, open_until, now }))
+    Ok(Some(Owned { payment, fence, request_id, fingerprint, by, open_until, now }))
 }
 
 /// Drops stored answers first, then keys that need not be remembered any longer.
@@ -334,6 +335,7 @@ fn owned(payment: Payment, record: &IdempotencyRecord, by: OwnedBy, now: OffsetD
         payment,
         fence,
         request_id: record.request_id.clone(),
+        fingerprint: record.fingerprint.clone(),
         by,
         open_until: None,
         now,

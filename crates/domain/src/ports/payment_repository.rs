@@ -10,8 +10,8 @@ use super::RepositoryError;
 use crate::account::RequestId;
 use crate::gateway::{GatewayIdentity, GatewayKeySecret};
 use crate::idempotency::{
-    AfterExpiry, ClaimTerms, Fence, Generation, IdempotencyRecord, RecordId, RecordState,
-    SettledAnswer, StoredAnswer, Subject,
+    AfterExpiry, ClaimTerms, Fence, Fingerprint, Generation, IdempotencyRecord, RecordId,
+    RecordState, SettledAnswer, StoredAnswer, Subject,
 };
 use crate::payment::{
     Actor, EventKind, FingerprintedRequest, NewEvent, Payment, PaymentId, PaymentRequest,
@@ -136,6 +136,8 @@ pub struct Owned {
     pub fence: Fence,
     /// The request that opened it.
     pub request_id: RequestId,
+    /// That request's fingerprint.
+    pub fingerprint: Fingerprint,
     /// How it was come by.
     pub by: OwnedBy,
     /// Until when it is left for its client: before then recovery only looks.

@@ -354,7 +354,8 @@ impl Store {
 
     fn owned(&self, payment: Payment, record: &IdempotencyRecord, by: OwnedBy) -> Owned {
         let (fence, request_id) = (record.fence, record.request_id.clone());
-        Owned { payment, fence, request_id, by, open_until: None, now: self.now }
+        let fingerprint = record.fingerprint.clone();
+        Owned { payment, fence, request_id, fingerprint, by, open_until: None, now: self.now }
     }
 }
 

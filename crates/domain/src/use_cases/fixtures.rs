@@ -92,7 +92,8 @@ pub(crate) fn owned(by: OwnedBy) -> Owned {
     let payment = payment();
     let now = payment.created_at;
     let request_id = "req-1".parse().expect("valid");
-    Owned { payment, fence, request_id, by, open_until: None, now }
+    let fingerprint = payment.request.fingerprint();
+    Owned { payment, fence, request_id, fingerprint, by, open_until: None, now }
 }
 
 pub(crate) fn settled(body: &str) -> SettledAnswer {

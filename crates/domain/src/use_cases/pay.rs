@@ -17,7 +17,7 @@ use super::{Replays, Waiters};
 use crate::account::{Mode, RequestId};
 use crate::failpoints::reach;
 use crate::gateway::{ChargeOutcome, VoidOutcome};
-use crate::idempotency::{Fence, SettledAnswer};
+use crate::idempotency::{Fence, Fingerprint, SettledAnswer};
 use crate::payment::{
     Actor, EventKind, InvalidTransition, Payment, PaymentStatus, Timeline, Verdict,
 };
@@ -143,7 +143,7 @@ impl PayPayment {
         timeline.add(kind, None, None);
         let id = payment.id;
         let is_kept = self.replays.is_on();
-        let kept = is_kept.then(|| (payment.record.clone(), payment.request.fingerprint()));
+        let kept = is_kept.then(|| (payment.record.clone(), ended.fingerprint.clone()));
         let asked_at = self.replays.now();
         let settle = Box::new(Settle {
             answer: self.format.final_answer(&payment, ended.request_id),
@@ -175,6 +175,7 @@ pub(super) struct Ended<'a> {
     pub(super) payment: Box<Payment>,
     pub(super) fence: Fence,
     pub(super) request_id: &'a RequestId,
+    pub(super) fingerprint: &'a Fingerprint,
     pub(super) verdict: Verdict,
     pub(super) at: OffsetDateTime,
 }
@@ -185,6 +186,7 @@ struct Round<'a> {
     payment: Payment,
     fence: Fence,
     request_id: RequestId,
+    fingerprint: Fingerprint,
     timeline: Timeline,
     /// Whether a committed transaction already says that the next charge is sent.
     is_announced: bool,
@@ -218,6 +220,7 @@ impl<'a> Round<'a> {
             payment: owned.payment,
             fence: owned.fence,
             request_id: owned.request_id,
+            fingerprint: owned.fingerprint,
             is_announced: owned.by == OwnedBy::Opening,
             open_until: owned.open_until,
             reach: Reach::Untried,
@@ -374,6 +377,7 @@ impl<'a> Round<'a> {
             payment: Box::new(self.payment.clone()),
             fence: self.fence,
             request_id: &self.request_id,
+            fingerprint: &self.fingerprint,
             verdict,
             at: self.store_now(),
         };

@@ -275,6 +275,7 @@ impl ResolvePayment {
             payment: Box::new(owned.payment),
             fence: owned.fence,
             request_id: &owned.request_id,
+            fingerprint: &owned.fingerprint,
             verdict,
         };
         match self.pay.settle(ended, timeline).await? {

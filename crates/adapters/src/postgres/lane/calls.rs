@@ -51,6 +51,7 @@ impl Opening {
             payment,
             fence: first.record.fence,
             request_id: first.record.request_id,
+            fingerprint: first.record.fingerprint,
             by: OwnedBy::Opening,
             open_until: None,
             now,
