@@ -64,12 +64,13 @@ impl Session {
         conn: &mut PgConnection,
         work: impl FnOnce(&mut PgConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        conn.transaction(|conn| {
+        let done = conn.transaction(|conn| {
             if let Some(settings) = &self.before_each {
                 conn.batch_execute(settings)?;
             }
             work(conn)
-        })
+        });
+        done.inspect_err(|error| forget_outdated(conn, error))
     }
 
     /// Runs work that needs no transaction but for its limits.
@@ -80,7 +81,16 @@ impl Session {
     ) -> Result<T, StoreError> {
         match self.is_pooled() {
             true => self.transaction(conn, work),
-            false => work(conn),
+            false => work(conn).inspect_err(|error| forget_outdated(conn, error)),
         }
+    }
+}
+
+/// Forgets what was prepared before the tables were changed, so that the next try prepares it anew. What
+/// the server keeps of it goes with the connection.
+fn forget_outdated(conn: &mut PgConnection, error: &StoreError) {
+    if error.is_of_another_schema() {
+        conn.set_prepared_statement_cache_size(CacheSize::Disabled);
+        conn.set_prepared_statement_cache_size(CacheSize::Unbounded);
     }
 }

@@ -43,10 +43,21 @@ impl StoreError {
             | DatabaseErrorKind::ClosedConnection
             | DatabaseErrorKind::UnableToSendCommand => true,
             // The driver tells no SQLSTATE for these (40P01, 57P01).
-            _ => ["deadlock detected", "terminating connection"]
-                .iter()
-                .any(|message| information.message().contains(message)),
+            _ => {
+                let messages = ["deadlock detected", "terminating connection"];
+                messages.iter().any(|message| information.message().contains(message))
+                    || self.is_of_another_schema()
+            }
         }
+    }
+
+    /// Whether the statement was prepared for another shape of the tables: PostgreSQL refuses to run
+    /// it ever again (0A000, of which the driver tells nothing).
+    pub fn is_of_another_schema(&self) -> bool {
+        let Self::Database(DieselError::DatabaseError(_, information)) = self else {
+            return false;
+        };
+        information.message().contains("cached plan must not change result type")
     }
 }
 

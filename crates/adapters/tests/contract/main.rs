@@ -10,6 +10,7 @@
 mod api_keys;
 mod backlog;
 mod broken_rows;
+mod changed_schema;
 mod connections;
 mod expiry;
 mod fixtures;
