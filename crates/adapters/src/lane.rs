@@ -1,12 +1,11 @@
 //! Group commit: the calls that arrive while a batch is written share the next transaction.
 //!
 //! A lane is a queue and the threads that write from it, each on a connection of its own. It waits for
-//! nothing but them: an idle lane takes a call at once, a busy one takes all that came meanwhile. One
-//! thread writes while little waits. Where more does, calls of different kinds are written beside each
-//! other, since they do not ask for the same rows; of one kind, two batches are written at a time only
-//! where a whole one waits; else batches grow instead of getting in each other's way. What a batch does is
-//! its store's to say; what becomes of each call is told to its caller once the batch has committed,
-//! never before.
+//! nothing but them: an idle lane takes a call at once, a busy one takes all that came meanwhile. Calls
+//! of different kinds are written beside each other, since they do not ask for the same rows; of one kind,
+//! two batches are written at a time only where a whole one waits; else batches grow instead of getting
+//! in each other's way. A single thread writes all kinds together. What a batch does is its store's to
+//! say; what becomes of each call is told to its caller once the batch has committed, never before.
 
 mod queue;
 
@@ -20,7 +19,7 @@ use metrics::{Histogram, describe_histogram, histogram};
 use payonce_domain::ports::RepositoryError;
 use tokio::sync::oneshot;
 
-use self::queue::{Kinds, Limits, Queue};
+use self::queue::Queue;
 use crate::measurements::Measurements;
 use crate::store::PoolUse;
 use crate::store::options::LaneOptions;
@@ -43,7 +42,7 @@ pub trait Batches: Send + 'static {
     /// A call and the way back to its caller.
     type Call: LaneCall;
 
-    /// Runs the calls, and then replies to each. The next batch of their kinds begins when this one
+    /// Runs the calls, and then replies to each. The next batch of their kind begins when this one
     /// has ended.
     fn run(&mut self, calls: Vec<Self::Call>);
 }
@@ -124,11 +123,9 @@ impl<C: LaneCall> Lane<C> {
         threads: impl IntoIterator<Item = B>,
     ) -> std::io::Result<Self> {
         let threads: Vec<B> = threads.into_iter().collect();
-        // A single thread has nobody to write the other kinds.
-        let mixed = if threads.len() > 1 { options.batch / 2 } else { usize::MAX };
-        let limits = Limits { batch: options.batch, mixed };
+        let kinds = if threads.len() > 1 { C::KINDS } else { 1 };
         let state = State {
-            queue: Queue::new(C::KINDS, limits),
+            queue: Queue::new(kinds, options.batch),
             idle: (0..threads.len()).collect(),
             is_waking: false,
             is_closed: false,
@@ -218,19 +215,19 @@ impl<C> Shared<C> {
         self.wakes.iter().for_each(Condvar::notify_one);
     }
 
-    /// The next batch and its kinds, as soon as one may begin, for a thread that has ended one of these
-    /// kinds or is new and idle; `None` when the lane has ended.
-    fn next(&self, place: usize, ended: Option<&Kinds>) -> Option<(Vec<Waiting<C>>, Kinds)> {
+    /// The next batch and its kind, as soon as one may begin, for a thread that has ended one of this
+    /// kind or is new and idle; `None` when the lane has ended.
+    fn next(&self, place: usize, ended: Option<usize>) -> Option<(Vec<Waiting<C>>, usize)> {
         let wake = self.wakes.get(place)?;
         let mut state = self.lock();
-        ended.inspect(|kinds| state.queue.end(kinds));
+        ended.inspect(|kind| state.queue.end(*kind));
         loop {
             if !state.idle.contains(&place) {
                 state.is_waking = false;
-                if let Some(kinds) = state.queue.next() {
-                    let batch = state.queue.begin(&kinds);
+                if let Some(kind) = state.queue.next() {
+                    let batch = state.queue.begin(kind);
                     self.wake_one(state);
-                    return Some((batch, kinds));
+                    return Some((batch, kind));
                 }
                 if state.is_closed && state.queue.len() == 0 {
                     self.wake_all(&mut state);
@@ -270,13 +267,13 @@ struct Thread<B: Batches> {
 impl<B: Batches> Thread<B> {
     fn work(mut self) {
         let mut ended = None;
-        while let Some((batch, kinds)) = self.shared.next(self.place, ended.as_ref()) {
+        while let Some((batch, kind)) = self.shared.next(self.place, ended) {
             let batch = batch.into_iter().filter(|waiting| waiting.turn.take());
             let batch: Vec<_> = batch.map(|waiting| waiting.call).collect();
             if !batch.is_empty() {
                 self.run(batch);
             }
-            ended = Some(kinds);
+            ended = Some(kind);
         }
     }
 

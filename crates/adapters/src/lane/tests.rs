@@ -169,20 +169,18 @@ async fn a_call_waits_for_the_batch_before_though_a_thread_is_idle() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_much_waits_kinds_are_written_beside_each_other() {
+async fn calls_of_different_kinds_are_written_beside_each_other() {
     let scene = scene(8, 100, PATIENT);
-    let first = scene.busy(1);
-    let openings = scene.crowd(2..=5).await;
-    let settles = Crowd((5000..=5003).map(|number| scene.call(number)).collect());
-    scene.queued(8).await;
-    scene.let_run(1);
-    first.await.expect("it ran").expect("it is done");
-    assert_ne!(scene.begun(), scene.begun(), "each on a thread of its own");
+    let mut calls = vec![scene.call(1)];
+    let of_opening = scene.begun();
+    calls.push(scene.call(5000));
+    assert_ne!(scene.begun(), of_opening, "each on a thread of its own");
     assert_eq!(scene.lane.pool_use("lane").in_use, 2);
-    scene.let_run(2);
-    openings.all_done().await;
-    settles.all_done().await;
-    assert_eq!(scene.sizes(), [1, 4, 4]);
+    calls.extend([2, 5001, 3, 5002, 4].map(|number| scene.call(number)));
+    scene.queued(5).await;
+    scene.let_run(4);
+    Crowd(calls).all_done().await;
+    assert_eq!(scene.sizes(), [1, 1, 2, 3]);
     let is_of_one_kind =
         |batch: &Vec<u32>| batch.iter().all(|call| (*call < 5000) == (batch[0] < 5000));
     assert!(scene.batches().iter().all(is_of_one_kind), "{:?}", scene.batches());
