@@ -1,54 +1,45 @@
--- A column that a view reads keeps its type, so the view is made anew, with what was granted on it.
-SELECT set_config('payonce.granted', coalesce(nullif(relacl::text, '{}'), ''), true)
-FROM pg_class WHERE oid = 'payment_timeline'::regclass;
-DROP VIEW payment_timeline;
-
-ALTER TABLE idempotency_records
-    ALTER account_id TYPE text COLLATE "default",
-    ALTER key_space TYPE text COLLATE "default",
-    ALTER key TYPE text COLLATE "default";
-
-ALTER TABLE payments
-    ALTER account_id TYPE text COLLATE "default",
-    ALTER key_space TYPE text COLLATE "default",
-    ALTER key TYPE text COLLATE "default",
-    ALTER reference TYPE text COLLATE "default";
-
-ALTER TABLE payment_events
-    ALTER account_id TYPE text COLLATE "default";
-
-ALTER TABLE transactions
-    ALTER account_id TYPE text COLLATE "default",
-    ALTER transaction_id TYPE text COLLATE "default";
-
-ALTER TABLE transaction_conflicts
-    ALTER account_id TYPE text COLLATE "default",
-    ALTER transaction_id TYPE text COLLATE "default";
-
-ALTER TABLE pinned_settings
-    ALTER name TYPE text COLLATE "default";
-
-ALTER TABLE api_keys
-    ALTER prefix TYPE text COLLATE "default";
-
-CREATE VIEW payment_timeline AS
-SELECT account_id, id AS payment_id, opening_fence AS fence, 0 AS step, created_at AS at,
-    'request'::text AS actor, 'created'::text AS kind, NULL::integer AS attempt, NULL::text AS detail
-FROM payments WHERE opening_fence IS NOT NULL
-UNION ALL
-SELECT account_id, payment_id, fence, step, at, actor, kind, attempt, detail
-FROM payment_events
-UNION ALL
-SELECT account_id, payment_id, fence, step + 1, at, actor, followed_by, NULL, NULL
-FROM payment_events WHERE followed_by IS NOT NULL;
-
+-- A column that a view reads keeps its type, so the view is made anew as it was, with what was granted on it.
 DO $$
-DECLARE one record;
+DECLARE
+    timeline text := pg_get_viewdef('payment_timeline'::regclass);
+    granted aclitem[] := (SELECT relacl FROM pg_class WHERE oid = 'payment_timeline'::regclass);
+    one record;
 BEGIN
+    DROP VIEW payment_timeline;
+
+    ALTER TABLE idempotency_records
+        ALTER account_id TYPE text COLLATE "default",
+        ALTER key_space TYPE text COLLATE "default",
+        ALTER key TYPE text COLLATE "default";
+
+    ALTER TABLE payments
+        ALTER account_id TYPE text COLLATE "default",
+        ALTER key_space TYPE text COLLATE "default",
+        ALTER key TYPE text COLLATE "default",
+        ALTER reference TYPE text COLLATE "default";
+
+    ALTER TABLE payment_events
+        ALTER account_id TYPE text COLLATE "default";
+
+    ALTER TABLE transactions
+        ALTER account_id TYPE text COLLATE "default",
+        ALTER transaction_id TYPE text COLLATE "default";
+
+    ALTER TABLE transaction_conflicts
+        ALTER account_id TYPE text COLLATE "default",
+        ALTER transaction_id TYPE text COLLATE "default";
+
+    ALTER TABLE pinned_settings
+        ALTER name TYPE text COLLATE "default";
+
+    ALTER TABLE api_keys
+        ALTER prefix TYPE text COLLATE "default";
+
+    EXECUTE 'CREATE VIEW payment_timeline AS ' || timeline;
     FOR one IN
         SELECT privilege_type AS privilege, CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS more,
             CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END AS role
-        FROM aclexplode(nullif(current_setting('payonce.granted'), '')::aclitem[])
+        FROM aclexplode(granted)
     LOOP
         EXECUTE format('GRANT %s ON payment_timeline TO %s%s', one.privilege, one.role, one.more);
     END LOOP;

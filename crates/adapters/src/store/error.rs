@@ -5,6 +5,9 @@ use diesel::ConnectionError;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use payonce_domain::ports::{BoxedError, RepositoryError};
 
+/// What PostgreSQL says of a statement that was prepared before its result's columns changed.
+const OF_ANOTHER_SCHEMA: &str = "cached plan must not change result type";
+
 /// A failure inside a transaction.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -42,22 +45,20 @@ impl StoreError {
             DatabaseErrorKind::SerializationFailure
             | DatabaseErrorKind::ClosedConnection
             | DatabaseErrorKind::UnableToSendCommand => true,
-            // The driver tells no SQLSTATE for these (40P01, 57P01).
-            _ => {
-                let messages = ["deadlock detected", "terminating connection"];
-                messages.iter().any(|message| information.message().contains(message))
-                    || self.is_of_another_schema()
-            }
+            // The driver tells no SQLSTATE for these (40P01, 57P01, 0A000).
+            _ => ["deadlock detected", "terminating connection", OF_ANOTHER_SCHEMA]
+                .iter()
+                .any(|message| information.message().contains(message)),
         }
     }
 
-    /// Whether the statement was prepared for another shape of the tables: PostgreSQL refuses to run
-    /// it ever again (0A000, of which the driver tells nothing).
+    /// Whether the statement was prepared for another shape of the tables: PostgreSQL never runs it
+    /// again.
     pub fn is_of_another_schema(&self) -> bool {
         let Self::Database(DieselError::DatabaseError(_, information)) = self else {
             return false;
         };
-        information.message().contains("cached plan must not change result type")
+        information.message().contains(OF_ANOTHER_SCHEMA)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Group commit on PostgreSQL: payments that are opened and settled and transactions that are
-//! announced at the same time share a transaction, on a connection of the lane's own.
+//! Group commit on PostgreSQL: payments that are opened at the same time share a transaction, on a
+//! connection of the lane's own; so do those that are settled, and transactions that are announced.
 //!
 //! A call that a batch cannot do, and every call of a batch that fails, goes back to its caller to
 //! run alone, on a pooled connection. That is also how a commit without an answer is resolved: alone,
