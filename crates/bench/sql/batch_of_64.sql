@@ -43,13 +43,11 @@ WITH batch AS MATERIALIZED (
         answer_body = '{"id":"01a1fdeb-6164-7700-8874-1b49e96ad766","status":"COMPLETED","amount":"100.00","currency":"USD","payment_method":"pm_card_visa","reference": null,"description":"Two books and a pen, gift wrapped.","metadata":{},"gateway":"simulated","gateway_reference":"ch_3f902a6c28a5826e89c54f03627f06a5","attempts":1,"failure": null,"created_at":"2026-11-21T11:43:43.973786Z","completed_at":"2026-11-21T11:43:44.028400Z"}'
     FROM batch
     WHERE record.account_id = 'default' AND record.key_space = 'key' AND record.key = batch.key
-), paid AS (
-    UPDATE payments AS payment
-    SET status = 'COMPLETED', gateway_reference = 'ch_3f902a6c28a5826e89c54f03627f06a5', completed_at = now
-    FROM batch
-    WHERE payment.account_id = 'default' AND payment.id = batch.id AND status IN ('PROCESSING', 'NEEDS_REVIEW')
 )
-INSERT INTO payment_events (account_id, payment_id, fence, step, at, actor, kind, attempt, detail, followed_by)
-SELECT 'default', id, 1, 1, now, 'request', 'attempt', 1, 'approved', 'completed' FROM batch
+INSERT INTO payment_outcomes (account_id, payment_id, status, gateway_reference, completed_at, fence, step, at, actor,
+    kind, attempt, detail, followed_by)
+SELECT 'default', id, 'COMPLETED', 'ch_3f902a6c28a5826e89c54f03627f06a5', now, 1, 1, now, 'request', 'attempt', 1,
+    'approved', 'completed'
+FROM batch
 ON CONFLICT DO NOTHING;
 COMMIT;

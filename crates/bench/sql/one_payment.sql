@@ -34,12 +34,10 @@ SET state = 'settled', due_at = NULL, settled_at = clock_timestamp(),
     answer_location = '/v1/payments/01a1fdeb-6164-7700-8874-1b49e96ad766',
     answer_body = '{"id":"01a1fdeb-6164-7700-8874-1b49e96ad766","status":"COMPLETED","amount":"100.00","currency":"USD","payment_method":"pm_card_visa","reference": null,"description":"Two books and a pen, gift wrapped.","metadata":{},"gateway":"simulated","gateway_reference":"ch_3f902a6c28a5826e89c54f03627f06a5","attempts":1,"failure": null,"created_at":"2026-11-21T11:43:43.973786Z","completed_at":"2026-11-21T11:43:44.028400Z"}'
 WHERE account_id = 'default' AND key_space = 'key' AND key = :key::text || '-fresh-0-12345';
-UPDATE payments
-SET status = 'COMPLETED', gateway_reference = 'ch_3f902a6c28a5826e89c54f03627f06a5', completed_at = clock_timestamp()
-WHERE account_id = 'default' AND id = (:count::text || :client::text || :chance::text)::uuid
-    AND status IN ('PROCESSING', 'NEEDS_REVIEW');
-INSERT INTO payment_events (account_id, payment_id, fence, step, at, actor, kind, attempt, detail, followed_by)
-VALUES ('default', (:count::text || :client::text || :chance::text)::uuid, 1, 1, clock_timestamp(), 'request', 'attempt',
-    1, 'approved', 'completed')
+INSERT INTO payment_outcomes (account_id, payment_id, status, gateway_reference, completed_at, fence, step, at, actor,
+    kind, attempt, detail, followed_by)
+VALUES ('default', (:count::text || :client::text || :chance::text)::uuid, 'COMPLETED',
+    'ch_3f902a6c28a5826e89c54f03627f06a5', clock_timestamp(), 1, 1, clock_timestamp(), 'request', 'attempt', 1,
+    'approved', 'completed')
 ON CONFLICT DO NOTHING;
 COMMIT;

@@ -16,15 +16,16 @@ FROM stored ORDER BY n;
 
 INSERT INTO payments (account_id, id, key_space, key, generation, operation, status, amount_minor, currency,
     payment_method, description, metadata, gateway_kind, gateway_base_url, gateway_account, gateway_key, gateway_request,
-    gateway_reference, attempts, first_sent_at, created_at, completed_at, opening_fence)
-SELECT 'default', id, 'key', substr(chance, 1, 16) || '-stored-' || n, 1, 'create_payment', 'COMPLETED', 10000, 'USD',
+    attempts, first_sent_at, created_at, opening_fence)
+SELECT 'default', id, 'key', substr(chance, 1, 16) || '-stored-' || n, 1, 'create_payment', 'PROCESSING', 10000, 'USD',
     'pm_card_visa', 'Two books and a pen, gift wrapped.', '{}', 'simulated', '', '', chance::uuid,
     convert_to('{"amount":"100.00","currency":"USD","reference":"' || id || '","payment_method":"pm_card_visa"}', 'UTF8'),
-    'ch_' || chance, 1, at, at, at, 1
+    1, at, at, 1
 FROM stored ORDER BY n;
 
-INSERT INTO payment_events (account_id, payment_id, fence, step, at, actor, kind, attempt, detail, followed_by)
-SELECT 'default', id, 1, 1, at, 'request', 'attempt', 1, 'approved', 'completed'
+INSERT INTO payment_outcomes (account_id, payment_id, status, gateway_reference, completed_at, fence, step, at, actor,
+    kind, attempt, detail, followed_by)
+SELECT 'default', id, 'COMPLETED', 'ch_' || chance, at, 1, 1, at, 'request', 'attempt', 1, 'approved', 'completed'
 FROM stored ORDER BY n;
 
 DROP TABLE stored;

@@ -261,7 +261,7 @@ impl Herd {
     /// what the herd left behind.
     async fn audit(&self, scene: &Scene) -> Result<(), Failure> {
         let in_store = |statement| count(scene.database.url(), statement);
-        let processing = "SELECT count(*) AS n FROM payments WHERE status = 'PROCESSING'";
+        let processing = "SELECT count(*) AS n FROM payment_states WHERE status = 'PROCESSING'";
         let left_behind = in_store(processing)?;
         let deadline = Instant::now() + RECOVERED_WITHIN;
         while in_store(processing)? > 0 {
@@ -272,7 +272,8 @@ impl Herd {
         }
         let keys = in_store("SELECT count(DISTINCT key) AS n FROM payments")?;
         let payments = in_store("SELECT count(*) AS n FROM payments")?;
-        let completed = in_store("SELECT count(*) AS n FROM payments WHERE status = 'COMPLETED'")?;
+        let completed =
+            in_store("SELECT count(*) AS n FROM payment_states WHERE status = 'COMPLETED'")?;
         let charges = match &scene.gateway {
             None => completed,
             Some((_, books)) => count(

@@ -155,12 +155,14 @@ impl Sweep {
              FROM seeds ORDER BY n; \
              INSERT INTO payments (account_id, id, key_space, key, generation, operation, status, \
              amount_minor, currency, metadata, gateway_kind, gateway_base_url, gateway_account, \
-             gateway_key, gateway_request, gateway_reference, attempts, first_sent_at, created_at, \
-             completed_at) \
+             gateway_key, gateway_request, attempts, first_sent_at, created_at, opening_fence) \
              SELECT 'default', hash::uuid, 'key', 'seed-' || hash, 1, 'create_payment', \
-             'COMPLETED', 10000, 'USD', '{{}}', 'simulated', '', '', hash::uuid, \
-             convert_to(rpad('{{', 120, ' '), 'UTF8'), 'ch_' || hash, 1, at, at, at \
-             FROM seeds ORDER BY n; \
+             'PROCESSING', 10000, 'USD', '{{}}', 'simulated', '', '', hash::uuid, \
+             convert_to(rpad('{{', 120, ' '), 'UTF8'), 1, at, at, 1 FROM seeds ORDER BY n; \
+             INSERT INTO payment_outcomes (account_id, payment_id, status, gateway_reference, \
+             completed_at, fence, step, at, actor, kind, attempt, detail, followed_by) \
+             SELECT 'default', hash::uuid, 'COMPLETED', 'ch_' || hash, at, 1, 1, at, 'request', \
+             'attempt', 1, 'approved', 'completed' FROM seeds ORDER BY n; \
              DROP TABLE seeds"
         ));
         database.execute("ANALYZE idempotency_records");

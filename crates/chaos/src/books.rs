@@ -86,7 +86,7 @@ pub struct Books {
 
 const PAYMENTS: &str = "p.key_space, p.key, p.status, p.amount_minor, p.currency, \
      p.gateway_reference, r.state, r.answer_body";
-const JOINED: &str = "FROM payments p LEFT JOIN idempotency_records r \
+const JOINED: &str = "FROM payment_states p LEFT JOIN idempotency_records r \
      ON r.account_id = p.account_id AND r.payment_id = p.id";
 const UNSETTLED: &str = "SELECT (SELECT count(*) FROM idempotency_records \
      WHERE state IN ('running', 'open', 'queued', 'unknown')) \

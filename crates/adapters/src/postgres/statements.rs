@@ -15,12 +15,13 @@ use time::OffsetDateTime;
 use crate::store::api_keys::{ApiKeyRow, ApiKeyStatements, shared_api_key_statements};
 use crate::store::backlog::{self, BacklogStatements, StateRow, shared_backlog_statements};
 use crate::store::charge_ledger::{ChargeRow, LedgerStatements, shared_ledger_statements};
+use crate::store::ending::Ending;
 use crate::store::error::StoreError;
 use crate::store::queries::{ListCall, Queries, page, shared_queries};
-use crate::store::rows::{FinalState, PaymentRow, RecordRow};
+use crate::store::rows::{PaymentRow, RecordRow};
 use crate::store::schema::{
-    api_keys, gateway_charges, idempotency_records, payment_events, payment_timeline, payments,
-    pinned_settings, transaction_conflicts, transactions,
+    api_keys, gateway_charges, idempotency_records, payment_events, payment_states,
+    payment_timeline, payments, pinned_settings, transaction_conflicts, transactions,
 };
 use crate::store::statements::{Statements, shared_statements};
 use crate::store::timeline::{EventRow, TimelineRow};

@@ -8,6 +8,7 @@ pub mod backlog;
 pub mod charge_ledger;
 pub mod connections;
 pub mod durability;
+pub mod ending;
 pub mod error;
 pub mod measured;
 pub mod opaque;

@@ -7,12 +7,12 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text};
 use diesel::sqlite::Sqlite;
-use payonce_domain::payment::Payment;
 
-use super::rows::{FinalState, PaymentRow, RecordRow};
+use super::ending::Ending;
+use super::rows::{PaymentRow, RecordRow};
 use super::settled_row::SettledRow;
 use super::timeline::EventRow;
-use super::values::{Document, Id, Instant, SqlUuid};
+use super::values::{Document, Id, Instant};
 
 /// Makes a struct a statement of both stores that Diesel prepares once: words, and behind each of them
 /// a value.
@@ -171,31 +171,29 @@ prepared!(SaveRecord, this:
     => ""
 );
 
-/// Gives an unsettled payment its final state; touches no other.
-pub struct FinishPayment<'a> {
-    account_id: &'a str,
-    id: SqlUuid,
-    end: &'a FinalState<'a>,
-}
+/// Inserts how a payment ended, where it has not ended before.
+pub struct InsertOutcome<'a>(pub &'a Ending<'a>);
 
-prepared!(FinishPayment, this:
-    "UPDATE payments SET status = ", &this.end.status => Text;
-    ", gateway_reference = ", &this.end.gateway_reference => Nullable<Text>;
-    ", failure_code = ", &this.end.failure_code => Nullable<Text>;
-    ", decline_code = ", &this.end.decline_code => Nullable<Text>;
-    ", completed_at = ", &this.end.completed_at => Nullable<Instant>;
-    " WHERE account_id = ", this.account_id => Text;
-    " AND id = ", &this.id => Id;
-    => " AND (status = 'PROCESSING' OR status = 'NEEDS_REVIEW')"
+prepared!(InsertOutcome, this:
+    "INSERT INTO payment_outcomes (account_id, payment_id, status, gateway_reference, failure_code, \
+     decline_code, completed_at, fence, step, at, actor, kind, attempt, detail, followed_by) VALUES (",
+    this.0.last.account_id => Text;
+    ", ", &this.0.last.payment_id => Id;
+    ", ", this.0.status => Text;
+    ", ", &this.0.gateway_reference => Nullable<Text>;
+    ", ", &this.0.failure_code => Nullable<Text>;
+    ", ", &this.0.decline_code => Nullable<Text>;
+    ", ", &this.0.completed_at => Instant;
+    ", ", &this.0.last.fence => BigInt;
+    ", ", &this.0.last.step => Integer;
+    ", ", &this.0.last.at => Instant;
+    ", ", this.0.last.actor => Text;
+    ", ", this.0.last.kind => Text;
+    ", ", &this.0.last.attempt => Nullable<Integer>;
+    ", ", &this.0.last.detail => Nullable<Text>;
+    ", ", &this.0.last.followed_by => Nullable<Text>;
+    => ") ON CONFLICT DO NOTHING"
 );
-
-impl<'a> FinishPayment<'a> {
-    /// Gives it to this payment.
-    pub fn of(payment: &'a Payment, end: &'a FinalState<'a>) -> Self {
-        let account_id = payment.record.account.as_str();
-        Self { account_id, id: SqlUuid(payment.id.0), end }
-    }
-}
 
 /// Settles a record that is running under its owner's fence; touches no other.
 pub struct SettleOwned<'a>(pub &'a SettledRow<'a>);

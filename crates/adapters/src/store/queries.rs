@@ -80,34 +80,44 @@ macro_rules! shared_queries {
             account: &AccountId,
             call: &ListCall,
         ) -> Result<PaymentPage, StoreError> {
-            let mut query = payments::table
-                .filter(payments::account_id.eq(account.as_str()))
+            let mut query = payment_states::table
+                .filter(payment_states::account_id.eq(account.as_str()))
                 .select(PaymentRow::as_select())
-                .order((payments::created_at.desc(), payments::id.desc()))
+                .order((payment_states::created_at.desc(), payment_states::id.desc()))
                 .limit(i64::from(call.limit) + 1)
                 .into_boxed();
             let filter = &call.filter;
             if let Some(status) = filter.status {
-                query = query.filter(payments::status.eq(status.as_str()));
+                query = query.filter(payment_states::status.eq(status.as_str()));
+                if !status.is_final() {
+                    // Few are under way; their records are found by indexes of their own.
+                    let records = idempotency_records::table
+                        .filter(idempotency_records::account_id.eq(account.as_str()))
+                        .select(idempotency_records::payment_id);
+                    let due = records.filter(idempotency_records::due_at.is_not_null());
+                    let in_review = records.filter(idempotency_records::state.eq("in_review"));
+                    let under_way = due.union_all(in_review);
+                    query = query.filter(payment_states::id.eq_any(under_way));
+                }
             }
             if let Some(reference) = &filter.reference {
-                query = query.filter(payments::reference.eq(reference.as_str()));
+                query = query.filter(payment_states::reference.eq(reference.as_str()));
             }
             if let Some(key) = &filter.idempotency_key {
                 query = query
-                    .filter(payments::key_space.eq("key"))
-                    .filter(payments::key.eq(key.as_str()));
+                    .filter(payment_states::key_space.eq("key"))
+                    .filter(payment_states::key.eq(key.as_str()));
             }
             if let Some(from) = filter.created_from {
-                query = query.filter(payments::created_at.ge(SqlTime(from)));
+                query = query.filter(payment_states::created_at.ge(SqlTime(from)));
             }
             if let Some(to) = filter.created_to {
-                query = query.filter(payments::created_at.lt(SqlTime(to)));
+                query = query.filter(payment_states::created_at.lt(SqlTime(to)));
             }
             if let Some(after) = call.after {
                 let (at, id) = (SqlTime(after.created_at), SqlUuid(after.id.0));
-                let same_time = payments::created_at.eq(at).and(payments::id.lt(id));
-                query = query.filter(payments::created_at.lt(at).or(same_time));
+                let same_time = payment_states::created_at.eq(at).and(payment_states::id.lt(id));
+                query = query.filter(payment_states::created_at.lt(at).or(same_time));
             }
             page(query.load(self)?, call.limit)
         }

@@ -18,7 +18,7 @@ use payonce_domain::ports::BoxedError;
 use payonce_domain::text::Text;
 
 use super::error::StoreError;
-use super::schema::{idempotency_records, payments};
+use super::schema::{idempotency_records, payment_states};
 use super::values::{SqlJson, SqlTime, SqlUuid};
 
 /// A row of `idempotency_records`.
@@ -50,9 +50,9 @@ pub struct RecordRow<'a> {
     pub(crate) answer_body: Option<Cow<'a, [u8]>>,
 }
 
-/// A row of `payments`.
+/// A row of `payment_states`, and of `payments`, where it is inserted.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
-#[diesel(table_name = payments)]
+#[diesel(table_name = payment_states)]
 pub struct PaymentRow<'a> {
     pub(crate) account_id: Cow<'a, str>,
     pub(crate) id: SqlUuid,
@@ -84,7 +84,7 @@ pub struct PaymentRow<'a> {
     pub(crate) opening_fence: Option<i64>,
 }
 
-/// What a settle writes into `payments`.
+/// What a payment's state is made of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FinalState<'a> {
     pub(crate) status: &'static str,
@@ -296,7 +296,7 @@ impl TryFrom<PaymentRow<'_>> for Payment {
     type Error = StoreError;
 
     fn try_from(row: PaymentRow<'_>) -> Result<Self, Self::Error> {
-        let at = Place { table: "payments", id: row.id };
+        let at = Place { table: "payment_states", id: row.id };
         let state = payment_state(&row, &at)?;
         let currency = at.parsed("currency", row.currency.parse())?;
         let pairs: BTreeMap<String, String> =

@@ -67,6 +67,41 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+    use crate::store::values::{Document, Id, Instant};
+
+    payment_states (account_id, id) {
+        account_id -> Text,
+        id -> Id,
+        key_space -> Text,
+        key -> Text,
+        generation -> Integer,
+        operation -> Text,
+        status -> Text,
+        amount_minor -> BigInt,
+        currency -> Text,
+        payment_method -> Nullable<Text>,
+        reference -> Nullable<Text>,
+        description -> Nullable<Text>,
+        metadata -> Document,
+        gateway_kind -> Text,
+        gateway_base_url -> Text,
+        gateway_account -> Text,
+        gateway_key -> Id,
+        gateway_request -> Binary,
+        gateway_reference -> Nullable<Text>,
+        attempts -> Integer,
+        first_sent_at -> Nullable<Instant>,
+        void_intended_at -> Nullable<Instant>,
+        failure_code -> Nullable<Text>,
+        decline_code -> Nullable<Text>,
+        created_at -> Instant,
+        completed_at -> Nullable<Instant>,
+        opening_fence -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::Text;
 
     pinned_settings (name) {
@@ -75,7 +110,7 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(idempotency_records, payments);
+diesel::allow_tables_to_appear_in_same_query!(idempotency_records, payments, payment_states);
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Integer, Nullable, Text};

@@ -6,12 +6,13 @@
 use diesel::QueryResult;
 use payonce_domain::account::AccountId;
 use payonce_domain::idempotency::RecordId;
-use payonce_domain::payment::{Payment, PaymentId};
+use payonce_domain::payment::PaymentId;
 use payonce_domain::ports::{LeaseRenewal, TakeDue};
 pub(crate) use payonce_domain::sabotage::{Rule, is_broken};
 use time::OffsetDateTime;
 
-use super::rows::{FinalState, PaymentRow, RecordRow};
+use super::ending::Ending;
+use super::rows::{PaymentRow, RecordRow};
 use super::timeline::EventRow;
 use super::values::SqlTime;
 
@@ -61,8 +62,8 @@ pub trait Statements {
     /// Marks a payment under way as one that an operator decides.
     fn send_to_review(&mut self, account: &AccountId, id: PaymentId) -> QueryResult<usize>;
 
-    /// Gives an unsettled payment its final state; touches no other.
-    fn finish_payment(&mut self, payment: &Payment, end: &FinalState) -> QueryResult<usize>;
+    /// Inserts how a payment ended; 0 when it has ended before.
+    fn insert_outcome(&mut self, ending: &Ending) -> QueryResult<usize>;
 
     /// Tells other instances, once this transaction commits, that somebody gave the payment up.
     fn announce(&mut self, payment: PaymentId) -> QueryResult<()>;
@@ -158,11 +159,11 @@ macro_rules! shared_statements {
         }
 
         fn newest_payment(&mut self, id: &RecordId) -> QueryResult<Option<PaymentRow<'static>>> {
-            payments::table
-                .filter(payments::account_id.eq(id.account.as_str()))
-                .filter(payments::key_space.eq(id.space.as_str()))
-                .filter(payments::key.eq(id.key.as_str()))
-                .order(payments::generation.desc())
+            payment_states::table
+                .filter(payment_states::account_id.eq(id.account.as_str()))
+                .filter(payment_states::key_space.eq(id.space.as_str()))
+                .filter(payment_states::key.eq(id.key.as_str()))
+                .order(payment_states::generation.desc())
                 .select(PaymentRow::as_select())
                 .first(self)
                 .optional()
@@ -173,7 +174,7 @@ macro_rules! shared_statements {
             account: &AccountId,
             id: PaymentId,
         ) -> QueryResult<Option<PaymentRow<'static>>> {
-            payments::table
+            payment_states::table
                 .find((account.as_str(), SqlUuid(id.0)))
                 .select(PaymentRow::as_select())
                 .get_result(self)
@@ -215,8 +216,8 @@ macro_rules! shared_statements {
             diesel::update(under_way).set(payments::status.eq("NEEDS_REVIEW")).execute(self)
         }
 
-        fn finish_payment(&mut self, payment: &Payment, end: &FinalState) -> QueryResult<usize> {
-            $crate::store::prepared::FinishPayment::of(payment, end).execute(self)
+        fn insert_outcome(&mut self, ending: &Ending) -> QueryResult<usize> {
+            $crate::store::prepared::InsertOutcome(ending).execute(self)
         }
     };
 }

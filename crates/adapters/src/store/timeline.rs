@@ -9,7 +9,7 @@ use super::rows::Place;
 use super::schema::{payment_events, payment_timeline};
 use super::values::{SqlTime, SqlUuid};
 
-/// A row of `payment_events`: an entry of a timeline, or two of them.
+/// A row of `payment_events`, or within one of `payment_outcomes`: an entry of a timeline, or two of them.
 #[derive(Debug, Clone, PartialEq, Insertable)]
 #[diesel(table_name = payment_events, treat_none_as_default_value = false)]
 pub struct EventRow<'a> {
@@ -41,25 +41,24 @@ pub struct TimelineRow {
 }
 
 impl<'a> EventRow<'a> {
-    /// Adds what one transaction appends to a payment's timeline to these rows.
-    pub fn append(
-        rows: &mut Vec<Self>,
+    /// What one transaction appends to a payment's timeline.
+    pub fn all(
         record: &'a RecordId,
         payment: PaymentId,
         events: &'a [NewEvent],
         at: SqlTime,
-    ) {
-        let others = rows.len();
+    ) -> Vec<Self> {
+        let mut rows: Vec<Self> = Vec::with_capacity(events.len());
         for event in events {
-            let last = rows.get_mut(others..).and_then(<[_]>::last_mut);
-            match last.filter(|last| last.can_tell(event)) {
-                Some(last) => last.followed_by = Some(event.kind.as_str()),
-                None => rows.push(Self::new(record, payment, event, at)),
+            if !rows.last_mut().is_some_and(|last| last.tells(event)) {
+                rows.push(Self::new(record, payment, event, at));
             }
         }
+        rows
     }
 
-    fn new(record: &'a RecordId, payment: PaymentId, event: &'a NewEvent, at: SqlTime) -> Self {
+    /// The row of one entry.
+    pub fn new(record: &'a RecordId, payment: PaymentId, event: &'a NewEvent, at: SqlTime) -> Self {
         Self {
             account_id: record.account.as_str(),
             payment_id: SqlUuid(payment.0),
@@ -74,14 +73,18 @@ impl<'a> EventRow<'a> {
         }
     }
 
-    /// Whether that entry is the next one, and its kind all that there is to say of it.
-    fn can_tell(&self, event: &NewEvent) -> bool {
-        self.followed_by.is_none()
+    /// Tells that entry too, where it is the next one and its kind all that there is to say of it.
+    pub fn tells(&mut self, event: &NewEvent) -> bool {
+        let can = self.followed_by.is_none()
             && event.attempt.is_none()
             && event.detail.is_none()
             && self.step.checked_add(1) == Some(event.step)
             && self.fence == event.fence.0
-            && self.actor == event.actor.as_str()
+            && self.actor == event.actor.as_str();
+        if can {
+            self.followed_by = Some(event.kind.as_str());
+        }
+        can
     }
 }
 

@@ -15,8 +15,9 @@ use payonce_domain::ports::{
 use payonce_domain::sabotage::{Rule, is_broken};
 use time::OffsetDateTime;
 
+use super::ending::Ending;
 use super::error::StoreError;
-use super::rows::{FinalState, PaymentRow, RecordRow};
+use super::rows::{PaymentRow, RecordRow};
 use super::statements::Statements;
 use super::timeline::EventRow;
 use super::values::SqlTime;
@@ -72,7 +73,7 @@ fn generation_after_forgotten(
     match newest {
         Some(newest) if newest.is_final() => Ok(newest.generation.next()),
         Some(newest) => Err(StoreError::inconsistent(
-            format!("payments.status of payment {}", newest.id),
+            format!("payment_states.status of payment {}", newest.id),
             "a payment under way has lost its idempotency record",
         )),
         None => Err(StoreError::inconsistent(
@@ -281,12 +282,15 @@ pub fn finish(
     call: &Settle,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
-    let end = FinalState::from(&call.payment);
-    if store.finish_payment(&call.payment, &end)? != 1 && !is_broken(Rule::Fence) {
-        let place = format!("payments.status of payment {}", call.payment.id);
-        return Err(StoreError::inconsistent(place, "a payment under way is final already"));
+    let ending = Ending::of(call, SqlTime::truncated(now))?;
+    if store.insert_outcome(&ending)? != 1 && !is_broken(Rule::Fence) {
+        let place = format!("payment_outcomes.status of payment {}", call.payment.id);
+        return Err(StoreError::inconsistent(place, "a payment under way has ended already"));
     }
-    append(store, &call.payment.record, call.payment.id, &call.events, now)
+    if !ending.before.is_empty() {
+        store.insert_events(&ending.before)?;
+    }
+    Ok(())
 }
 
 /// The locked record, if it still belongs to this payment.
@@ -320,9 +324,7 @@ fn append(
     events: &[NewEvent],
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
-    let at = SqlTime::truncated(now);
-    let mut rows = Vec::with_capacity(events.len());
-    EventRow::append(&mut rows, record, payment, events, at);
+    let rows = EventRow::all(record, payment, events, SqlTime::truncated(now));
     if !rows.is_empty() {
         store.insert_events(&rows)?;
     }

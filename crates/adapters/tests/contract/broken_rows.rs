@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use payonce_domain::ports::{PaymentFilter, RepositoryError};
 
-use crate::fixtures::{account, open, record, settle};
+use crate::fixtures::{account, hand_over, open, record, settle};
 use crate::harness::Database;
 
 pub async fn a_broken_payment_is_named_by_its_column(database: Arc<Database>) {
@@ -34,7 +34,7 @@ pub async fn a_broken_payment_is_named_by_its_column(database: Arc<Database>) {
         let owned = store.own(open("k")).await;
         database.execute_unchecked(&format!("UPDATE payments SET {broken}"));
         let id = owned.payment.id;
-        let place = format!("payments.{column} of payment {id}");
+        let place = format!("payment_states.{column} of payment {id}");
         assert_inconsistent(store.queries.find(&account(), id).await, &place);
         let everything = PaymentFilter::default();
         assert_inconsistent(store.queries.list(&account(), &everything, None, 9).await, &place);
@@ -72,8 +72,9 @@ pub async fn a_record_without_its_payment_is_named(database: Arc<Database>) {
     database.execute("DELETE FROM payments").expect("it runs");
     let place = format!("idempotency_records.payment_id {}", owned.payment.id);
     assert_inconsistent(store.payments.open(Arc::new(open("k"))).await, &place);
-    let settled = store.payments.settle(Box::new(settle(&owned, "paid"))).await;
-    assert_inconsistent(settled, &format!("payments.status of payment {}", owned.payment.id));
+    // What became of money is kept all the same.
+    store.settle(settle(&owned, "paid")).await;
+    assert_eq!(database.number("SELECT count(*) AS n FROM payment_outcomes"), 1);
 }
 
 pub async fn a_broken_event_is_named_by_its_column(database: Arc<Database>) {
@@ -87,13 +88,17 @@ pub async fn a_broken_event_is_named_by_its_column(database: Arc<Database>) {
     .into_iter()
     .enumerate()
     {
-        let owned = store.own(open(&format!("k{n}"))).await;
-        store.settle(settle(&owned, "paid")).await;
-        database.execute_unchecked(&format!("UPDATE payment_events SET {broken}"));
-        let id = owned.payment.id;
-        let place = format!("payment_timeline.{column} of payment {id}");
-        assert_inconsistent(store.queries.events(&account(), id).await, &place);
-        database.execute("DELETE FROM payment_events").expect("it runs");
+        let settled = store.own(open(&format!("settled-{n}"))).await;
+        store.settle(settle(&settled, "paid")).await;
+        let given_up = store.own(open(&format!("given-up-{n}"))).await;
+        store.payments.hand_over(hand_over(&given_up)).await.expect("it does");
+        for (table, owned) in [("payment_outcomes", settled), ("payment_events", given_up)] {
+            database.execute_unchecked(&format!("UPDATE {table} SET {broken}"));
+            let id = owned.payment.id;
+            let place = format!("payment_timeline.{column} of payment {id}");
+            assert_inconsistent(store.queries.events(&account(), id).await, &place);
+            database.execute(&format!("DELETE FROM {table}")).expect("it runs");
+        }
     }
 }
 

@@ -45,9 +45,16 @@ async fn columns_that_change_under_an_instance_fail_none_of_its_calls() {
             let of_id = store.queries.find(&account(), owned.payment.id).await.expect("it finds");
             assert_eq!(store.open(open("k")).await, Opened::Replay(answer.clone()));
             let change = format!(
-                "ALTER TABLE idempotency_records ALTER answer_location TYPE text COLLATE {collation},
-                     ALTER request_id TYPE text COLLATE {collation};
-                 ALTER TABLE payments ALTER currency TYPE text COLLATE {collation}"
+                "DO $$
+                 DECLARE states text := pg_get_viewdef('payment_states'::regclass);
+                 BEGIN
+                     ALTER TABLE idempotency_records
+                         ALTER answer_location TYPE text COLLATE {collation},
+                         ALTER request_id TYPE text COLLATE {collation};
+                     DROP VIEW payment_states;
+                     ALTER TABLE payments ALTER currency TYPE text COLLATE {collation};
+                     EXECUTE 'CREATE VIEW payment_states AS ' || states;
+                 END $$"
             );
             database.execute(&change).expect("it runs");
             assert_eq!(store.open(open("k")).await, Opened::Replay(answer.clone()));
@@ -60,26 +67,43 @@ async fn columns_that_change_under_an_instance_fail_none_of_its_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_granted_on_the_timeline_outlives_migrations() {
+async fn what_was_granted_outlives_migrations_and_holds_for_what_takes_its_place() {
     keep(TestDatabase::postgres, async |database| {
         let store = database.store().await;
         let role = format!("reader_{}", uuid::Uuid::new_v4().simple());
-        let may_read = || {
-            let may = format!("SELECT has_table_privilege('{role}', 'payment_timeline', 'SELECT')");
-            database.number(&format!("SELECT ({may})::int::bigint"))
+        let may = |privilege: &str, relation: &str| {
+            let may = format!("has_table_privilege('{role}', '{relation}', '{privilege}')");
+            database.number(&format!("SELECT ({may})::int::bigint")) == 1
         };
         let mut conn = PgConnection::establish(database.url()).expect("the server is there");
         conn.batch_execute(&format!("CREATE ROLE {role}")).expect("it is made");
-        let before = may_read();
-        conn.batch_execute(&format!("GRANT SELECT ON payment_timeline TO {role}")).expect("it may");
-        let reverted = store.schema.migrate_down().await.expect("it reverts");
-        assert!(reverted.is_some_and(|newest| newest.contains("001600")));
-        let after_down = may_read();
+        let before = may("SELECT", "payment_timeline");
+        let grants = format!(
+            "GRANT SELECT ON payment_timeline, payments TO {role};
+             GRANT INSERT, SELECT ON payment_events TO {role}"
+        );
+        conn.batch_execute(&grants).expect("it may");
+        let mut after_down = Vec::new();
+        for newest in ["001700", "001600"] {
+            let reverted = store.schema.migrate_down().await.expect("it reverts");
+            assert!(reverted.is_some_and(|reverted| reverted.contains(newest)));
+            after_down.push(may("SELECT", "payment_timeline"));
+        }
         store.schema.migrate_up().await.expect("it migrates");
-        let after_up = may_read();
+        let after_up = [
+            ("SELECT", "payment_timeline"),
+            ("SELECT", "payment_states"),
+            ("INSERT", "payment_outcomes"),
+            ("SELECT", "payment_outcomes"),
+            ("UPDATE", "payment_outcomes"),
+            ("INSERT", "payment_states"),
+        ]
+        .map(|(privilege, relation)| may(privilege, relation));
         let gone = format!("DROP OWNED BY {role}; DROP ROLE {role}");
         conn.batch_execute(&gone).expect("it goes");
-        assert_eq!((before, after_down, after_up), (0, 1, 1));
+        assert!(!before);
+        assert_eq!(after_down, [true, true]);
+        assert_eq!(after_up, [true, true, true, true, false, false]);
     })
     .await;
 }

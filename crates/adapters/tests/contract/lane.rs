@@ -63,8 +63,15 @@ pub async fn of_payments_settled_at_once_one_that_cannot_be_stored_fails_alone(
 ) {
     let store = database.store().await;
     let owned = own_at_once(&store, 60).await;
-    // A final payment under a record that is not: no rule allows it.
-    database.execute_unchecked("UPDATE payments SET status = 'FAILED' WHERE key = 'k0'");
+    // A payment that has ended under a record that is not settled.
+    database
+        .execute(
+            "INSERT INTO payment_outcomes (account_id, payment_id, status, failure_code,
+                 completed_at, fence, step, at, actor, kind)
+             SELECT account_id, id, 'FAILED', 'gateway_error', created_at, 1, 1, created_at, 'request', 'failed'
+             FROM payments WHERE key = 'k0'",
+        )
+        .expect("it runs");
     let settled = race(owned.iter().map(|one| ending(&store, one))).await;
     let (bad, good) = settled.split_first().expect("there are 60");
     assert!(matches!(bad, Err(RepositoryError::Inconsistent { .. })), "{bad:?}");

@@ -72,9 +72,10 @@ payonce_testing::promises! {
         events_keep_their_order_actor_attempt_and_detail,
     }
     timeline {
-        a_payment_answered_at_once_has_three_entries_in_one_row,
+        a_payment_answered_at_once_has_three_entries_and_no_row_of_their_own,
+        what_led_to_the_end_in_several_steps_is_told_step_by_step,
         an_entry_with_more_to_tell_than_its_kind_has_a_row_of_its_own,
-        timelines_are_the_same_in_the_schema_of_a_row_for_each_entry,
+        payments_and_timelines_outlive_the_schema_of_a_row_for_each_entry,
     }
     settle {
         settling_stores_final_state_and_answer_together,
@@ -86,6 +87,7 @@ payonce_testing::promises! {
         a_settle_and_a_take_over_never_both_win,
         a_final_payment_never_gets_another_end,
         a_settle_that_is_refused_writes_nothing,
+        a_settle_that_tells_of_no_end_writes_nothing,
         a_settle_needs_no_living_lease_only_the_fence,
     }
     expiry {

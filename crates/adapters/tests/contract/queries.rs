@@ -5,12 +5,12 @@ use std::sync::Arc;
 use payonce_domain::idempotency::{IdempotencyKey, KeySpace, RecordId};
 use payonce_domain::money::{Currency, Money};
 use payonce_domain::payment::{Payment, PaymentId, PaymentRequest, PaymentStatus};
-use payonce_domain::ports::{OpenPayment, PageCursor, PaymentFilter};
+use payonce_domain::ports::{HandOver, HandOverTo, OpenPayment, PageCursor, PaymentFilter};
 use time::Duration;
 use uuid::Uuid;
 
 use crate::fixtures::{
-    account, key, metadata, money, open, open_for, record, request, settle, text,
+    account, hand_over, key, metadata, money, open, open_for, record, request, settle, text,
 };
 use crate::harness::{Database, Store};
 
@@ -154,13 +154,14 @@ pub async fn each_filter_selects(database: Arc<Database>) {
     };
     let order = store.own(order).await;
     store.settle(settle(&two, "paid")).await;
+    let review = HandOver { to: HandOverTo::Review, ..hand_over(&three) };
+    store.payments.hand_over(review).await.expect("it does");
     let (one, two, three, order) =
         (one.payment.id, two.payment.id, three.payment.id, order.payment.id);
     database
         .execute(&format!(
             "UPDATE payments SET created_at = {} WHERE key = 'one' AND key_space = 'key';
-             UPDATE payments SET created_at = {} WHERE key = 'two';
-             UPDATE payments SET status = 'NEEDS_REVIEW' WHERE key = 'three'",
+             UPDATE payments SET created_at = {} WHERE key = 'two'",
             database.hours_before("created_at", 2),
             database.hours_before("created_at", 1),
         ))

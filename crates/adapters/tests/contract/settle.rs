@@ -212,15 +212,17 @@ pub async fn a_final_payment_never_gets_another_end(database: Arc<Database>) {
     let owned = store.own(open("k")).await;
     database
         .execute(
-            "UPDATE payments SET status = 'FAILED', failure_code = 'gateway_error',
-                 completed_at = created_at",
+            "INSERT INTO payment_outcomes (account_id, payment_id, status, failure_code,
+                 completed_at, fence, step, at, actor, kind)
+             SELECT account_id, id, 'FAILED', 'gateway_error', created_at, 1, 1, created_at, 'request', 'failed'
+             FROM payments",
         )
         .expect("it runs");
     let before = store.snapshot(&owned.payment).await;
     let refused =
         store.payments.settle(Box::new(settle(&owned, "paid"))).await.expect_err("it is final");
     let RepositoryError::Inconsistent { place, .. } = &refused else { panic!("{refused:?}") };
-    assert!(place.starts_with("payments.status"), "{place}");
+    assert!(place.starts_with("payment_outcomes.status"), "{place}");
     assert!(place.contains(&owned.payment.id.to_string()), "{place}");
     assert_eq!(store.snapshot(&owned.payment).await, before, "not even the record has changed");
 }
@@ -239,6 +241,21 @@ pub async fn a_settle_that_is_refused_writes_nothing(database: Arc<Database>) {
     let call = Settle { answer: StoredAnswer { status: 600, ..answer("") }, ..settle(&owned, "") };
     let refused = store.payments.settle(Box::new(call)).await.expect_err("no such status");
     assert!(causes(&refused).contains("answer_status"), "{}", causes(&refused));
+    stored(store.settle(settle(&owned, "paid")).await);
+}
+
+pub async fn a_settle_that_tells_of_no_end_writes_nothing(database: Arc<Database>) {
+    let store = database.store().await;
+    let owned = store.own(open("k")).await;
+    let before = store.snapshot(&owned.payment).await;
+    let endless = Settle { payment: owned.payment.clone(), ..settle(&owned, "paid") };
+    let silent = Settle { events: Vec::new(), ..settle(&owned, "paid") };
+    for call in [endless, silent] {
+        let refused = store.payments.settle(Box::new(call)).await.expect_err("there is no end");
+        let RepositoryError::Inconsistent { place, .. } = &refused else { panic!("{refused:?}") };
+        assert_eq!(*place, format!("the end of payment {}", owned.payment.id));
+        assert_eq!(store.snapshot(&owned.payment).await, before);
+    }
     stored(store.settle(settle(&owned, "paid")).await);
 }
 

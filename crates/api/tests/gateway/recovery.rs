@@ -48,12 +48,12 @@ pub async fn a_charge_that_could_not_be_written_down_is_found_by_a_worker(databa
     let books = TestDatabase::sqlite();
     let gateway = Running::gateway(&books, &[]).await;
     let payer = Running::recovering_payer(&database, gateway.address, &SHORT_LEASE).await;
-    database.refuse("UPDATE", "payments", "NEW.status = 'COMPLETED'");
+    database.refuse("INSERT", "payment_outcomes", "NEW.status = 'COMPLETED'");
     let unwritten = payer.pay("k").await;
     assert_eq!((unwritten.status, &unwritten.json()["status"]), (202, &"PROCESSING".into()));
     assert_eq!(gateway.live_charges().await, 1);
     assert_eq!(payer.statuses().await, ["PROCESSING"], "what was committed is never deleted");
-    database.allow("UPDATE", "payments");
+    database.allow("INSERT", "payment_outcomes");
     let location = unwritten.header("location");
     let is_final = async || payer.status(location).await == "COMPLETED";
     eventually("a worker has found the charge", is_final).await;

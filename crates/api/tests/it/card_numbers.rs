@@ -129,7 +129,7 @@ pub async fn a_refused_card_number_is_neither_stored_nor_logged(database: Arc<Da
         }
         return;
     }
-    for table in ["idempotency_records", "payments", "payment_events"] {
+    for table in ["idempotency_records", "payments", "payment_outcomes"] {
         let row = "replace(replace(t::text, ' ', ''), '-', '')";
         let rows = format!("SELECT count(*) FROM {table} AS t");
         assert!(database.number(&rows) > 0, "{table}");

@@ -8,7 +8,9 @@ use payonce_api::http::JsonAnswers;
 use payonce_domain::gateway::{Charge, GatewayKeySecret};
 use payonce_domain::idempotency::{AfterExpiry, IdempotencyKey, KeySpace, RecordId};
 use payonce_domain::money::Money;
-use payonce_domain::payment::{Metadata, Operation, PaymentId, PaymentRequest, Verdict};
+use payonce_domain::payment::{
+    Actor, EventKind, Metadata, Operation, PaymentId, PaymentRequest, Timeline, Verdict,
+};
 use payonce_domain::ports::{
     AnswerFormat, HandOver, HandOverTo, LeaseRenewal, OpenPayment, Opened, Owned,
     PaymentRepository, Renewed, Settle, Settled,
@@ -121,13 +123,15 @@ impl Elsewhere {
         let payment = self.owned.payment.clone();
         let payment = payment.conclude(Verdict::Completed(charge), self.owned.now);
         let payment = payment.expect("it is not final yet");
+        let mut timeline = Timeline::after_opening(self.owned.fence, Actor::Request);
+        timeline.add(EventKind::Completed, None, None);
         let settle = Settle {
             answer: JsonAnswers.final_answer(&payment, &self.owned.request_id),
             payment,
             opened_by: self.owned.request_id.clone(),
             fence: self.owned.fence,
             retention: Duration::from_secs(24 * 3600),
-            events: Vec::new(),
+            events: timeline.take(),
         };
         let settled = self.repository.settle(Box::new(settle)).await.expect("the store settles");
         matches!(settled, Settled::Stored(_))

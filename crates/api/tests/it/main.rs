@@ -224,7 +224,7 @@ payonce_testing::promises! {
         a_failure_while_opening_stores_nothing_and_leaves_the_key_free,
         a_store_out_of_reach_while_serving_is_reported_and_comes_back,
         a_failure_while_settling_leaves_the_payment_to_recovery,
-        a_payment_whose_timeline_cannot_be_written_is_not_settled,
+        a_payment_whose_answer_cannot_be_stored_is_not_settled,
     }
     health {
         the_root_tells_the_time_and_needs_no_database,

@@ -44,11 +44,11 @@ pub async fn a_store_out_of_reach_while_serving_is_reported_and_comes_back(
 }
 
 pub async fn a_failure_while_settling_leaves_the_payment_to_recovery(database: Arc<Database>) {
-    fail_while_settling(&database, "UPDATE", "payments").await;
+    fail_while_settling(&database, "INSERT", "payment_outcomes").await;
 }
 
-pub async fn a_payment_whose_timeline_cannot_be_written_is_not_settled(database: Arc<Database>) {
-    fail_while_settling(&database, "INSERT", "payment_events").await;
+pub async fn a_payment_whose_answer_cannot_be_stored_is_not_settled(database: Arc<Database>) {
+    fail_while_settling(&database, "UPDATE", "idempotency_records").await;
 }
 
 async fn fail_while_settling(database: &Database, operation: &str, table: &str) {

@@ -25,7 +25,8 @@ pub async fn a_service_of_its_own_pays_every_payment_once(database: TestDatabase
     assert!(ended.out.contains(&format!("a service of its own, {store}")), "{ended:?}");
 
     let count = |condition: &str| {
-        let rows = database.number(&format!("SELECT count(*) FROM payments WHERE {condition}"));
+        let rows =
+            database.number(&format!("SELECT count(*) FROM payment_states WHERE {condition}"));
         u64::try_from(rows).expect("no fewer than none")
     };
     assert_eq!((count("1 = 1"), count("status = 'PROCESSING'")), (200, 0));

@@ -116,7 +116,7 @@ impl Measurer {
         self.stage.settled(&database).await?;
         drop(service);
         let paid = loaded.answers.requests.saturating_sub(loaded.answers.refused);
-        must_have(&database, "payments", "status = 'COMPLETED'", paid)?;
+        must_have(&database, "payment_states", "status = 'COMPLETED'", paid)?;
         if store == Store::Disk && gateway == 0 && loaded.answers.refused == 0 {
             self.compare(0, Rows::of(&database)?)?;
         }

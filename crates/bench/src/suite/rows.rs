@@ -6,7 +6,7 @@ use super::database::Database;
 use crate::Failure;
 
 /// What a payment consists of.
-const TABLES: [&str; 3] = ["idempotency_records", "payments", "payment_events"];
+const TABLES: [&str; 3] = ["idempotency_records", "payments", "payment_outcomes"];
 
 /// How much larger or smaller one side's rows may be.
 const TOLERANCE: f64 = 0.1;
@@ -75,8 +75,8 @@ mod tests {
     fn a_row_less_is_a_failure_that_names_both_sides() {
         let pgbench = Rows([(1.0, 700.0), (1.0, 500.0), (0.0, 0.0)]);
         let failure = SERVICE.must_equal(&pgbench).unwrap_err().to_string();
-        assert!(failure.contains("payment_events 1.00 rows"), "{failure}");
-        assert!(failure.contains("payment_events 0.00 rows"), "{failure}");
+        assert!(failure.contains("payment_outcomes 1.00 rows"), "{failure}");
+        assert!(failure.contains("payment_outcomes 0.00 rows"), "{failure}");
     }
 
     #[test]

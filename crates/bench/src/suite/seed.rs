@@ -18,7 +18,7 @@ pub fn rest(database: &Database) -> Result<(), Failure> {
     database.run(&[
         "VACUUM ANALYZE idempotency_records",
         "VACUUM ANALYZE payments",
-        "VACUUM ANALYZE payment_events",
+        "VACUUM ANALYZE payment_outcomes",
         "CHECKPOINT",
     ])
 }

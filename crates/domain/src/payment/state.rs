@@ -111,6 +111,11 @@ impl PaymentStatus {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == name)
     }
+
+    /// Whether nothing can change it any more.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
 }
 
 /// One intended movement of money.
@@ -171,7 +176,7 @@ impl Payment {
 
     /// Whether nothing can change it any more.
     pub fn is_final(&self) -> bool {
-        matches!(self.status(), PaymentStatus::Completed | PaymentStatus::Failed)
+        self.status().is_final()
     }
 
     /// Makes the verdict its final state.

@@ -277,7 +277,7 @@ pub struct Settle {
     pub answer: StoredAnswer,
     /// For how long.
     pub retention: Duration,
-    /// What happened since the last transaction.
+    /// What happened since the last transaction; the last of it is the end.
     pub events: Vec<NewEvent>,
 }
 

@@ -18,14 +18,13 @@ use payonce_domain::ports::{Ingested, Settle};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::calls::{Announcing, FinishedRow, Opening};
+use super::calls::{Announcing, Opening};
 use super::ingested::InsertTransactions;
 use super::records::{KnownRecord, ReadRecords};
 use super::rows::BEGINNING;
+use super::settlements::SettlementRows;
 use super::writes::{WriteAll, Writes};
 use crate::store::error::StoreError;
-use crate::store::settled_row::SettledRow;
-use crate::store::timeline::EventRow;
 use crate::store::values::{SqlTime, SqlUuid};
 
 /// The calls of a batch.
@@ -145,29 +144,22 @@ fn key(opening: &Opening) -> (&str, &str, &str) {
 fn open<'a>(known: &Known<'a>, writes: &mut Writes<'a>) {
     let mut new: Vec<&Opening> = known.unknown().map(|(_, opening)| opening).collect();
     new.sort_unstable_by(|one, other| key(one).cmp(&key(other)));
-    for opening in new {
-        let first = opening.first();
-        writes.records.push(first.record());
-        writes.payments.push(first.payment());
-    }
+    writes.openings.extend(new.into_iter().map(|opening| opening.first().rows()));
 }
 
 /// Notes what is to be written for the payments to settle; a second call for the same payment is left
-/// out, and runs behind the first.
+/// out, and runs behind the first. So is one whose payment has no end, which then says so.
 fn settle<'a>(settlings: &[&'a Settle], writes: &mut Writes<'a>) -> Vec<bool> {
     let mut seen = HashSet::with_capacity(settlings.len());
     let settle = |settling: &&'a Settle| {
-        let is_first = seen.insert(settling.payment.id);
-        if is_first {
-            writes.settled.push(SettledRow::of(settling, BEGINNING));
-            writes.finished.push(FinishedRow::of(settling));
-            let (record, id) = (&settling.payment.record, settling.payment.id);
-            EventRow::append(&mut writes.events, record, id, &settling.events, SqlTime(BEGINNING));
-        }
-        is_first
+        let first = seen.insert(settling.payment.id).then(|| SettlementRows::of(settling));
+        let Some(Ok(mut rows)) = first else { return false };
+        writes.events.append(&mut rows.ending.before);
+        writes.settlements.push(rows);
+        true
     };
     let is_settling = settlings.iter().map(settle).collect();
-    writes.settled.sort_unstable_by(|one, other| one.key().cmp(&other.key()));
+    writes.settlements.sort_unstable_by(|one, other| one.record.key().cmp(&other.record.key()));
     is_settling
 }
 
@@ -214,13 +206,16 @@ impl Written {
 /// Writes what was decided, where it finds what that stands on.
 fn write(conn: &mut PgConnection, writes: &Writes<'_>) -> Result<Written, StoreError> {
     type Row = (SqlTime, Vec<SqlUuid>, Vec<SqlUuid>, i64);
-    let (now, opened, settled, _announced): Row =
-        match (writes.records.is_empty(), writes.settled.is_empty()) {
-            (true, true) => (SqlTime(BEGINNING), Vec::new(), Vec::new(), 0),
-            (false, true) => WriteAll::<true, false>(writes).get_result(conn)?,
-            (true, false) => WriteAll::<false, true>(writes).get_result(conn)?,
-            (false, false) => WriteAll::<true, true>(writes).get_result(conn)?,
-        };
+    let opens = !writes.openings.is_empty();
+    let (settles, notes) = (!writes.settlements.is_empty(), !writes.events.is_empty());
+    let (now, opened, settled, _announced): Row = match (opens, settles, notes) {
+        (false, false, _) => (SqlTime(BEGINNING), Vec::new(), Vec::new(), 0),
+        (true, false, _) => WriteAll::<true, false, false>(writes).get_result(conn)?,
+        (false, true, false) => WriteAll::<false, true, false>(writes).get_result(conn)?,
+        (false, true, true) => WriteAll::<false, true, true>(writes).get_result(conn)?,
+        (true, true, false) => WriteAll::<true, true, false>(writes).get_result(conn)?,
+        (true, true, true) => WriteAll::<true, true, true>(writes).get_result(conn)?,
+    };
     let ids = |payments: Vec<SqlUuid>| payments.into_iter().map(|payment| payment.0).collect();
     Ok(Written { now: now.0, opened: ids(opened), settled: ids(settled) })
 }

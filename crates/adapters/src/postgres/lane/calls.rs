@@ -6,15 +6,14 @@ use std::sync::Arc;
 
 use payonce_domain::idempotency::IdempotencyRecord;
 use payonce_domain::payment::Payment;
-use payonce_domain::ports::{AnnouncedTransaction, OpenPayment, Opened, Owned, OwnedBy, Settle};
+use payonce_domain::ports::{AnnouncedTransaction, OpenPayment, Opened, Owned, OwnedBy};
 use payonce_domain::transaction::Transaction;
 use time::OffsetDateTime;
 
+use super::openings::OpeningRows;
 use super::records::KnownRecord;
 use super::rows::BEGINNING;
-use crate::store::rows::{FinalState, PaymentRow, RecordRow};
 use crate::store::transaction_queue::TransactionRow;
-use crate::store::values::{SqlTime, SqlUuid};
 
 /// A payment to open.
 pub struct Opening {
@@ -72,42 +71,9 @@ impl FirstOfItsKey {
         Self { record, payment }
     }
 
-    /// The record of its key.
-    pub fn record(&self) -> RecordRow<'_> {
-        RecordRow::from(&self.record)
-    }
-
-    /// Its payment.
-    pub fn payment(&self) -> PaymentRow<'_> {
-        PaymentRow::from(&self.payment).opened_by(self.record.fence)
-    }
-}
-
-/// The final state of one payment.
-#[derive(Debug)]
-pub struct FinishedRow<'a> {
-    pub(super) account_id: &'a str,
-    pub(super) id: SqlUuid,
-    pub(super) status: &'static str,
-    pub(super) gateway_reference: Option<&'a str>,
-    pub(super) failure_code: Option<&'static str>,
-    pub(super) decline_code: Option<&'a str>,
-    pub(super) completed_at: Option<SqlTime>,
-}
-
-impl<'a> FinishedRow<'a> {
-    /// Of the payment that is settled.
-    pub fn of(call: &'a Settle) -> Self {
-        let end = FinalState::from(&call.payment);
-        Self {
-            account_id: call.payment.record.account.as_str(),
-            id: SqlUuid(call.payment.id.0),
-            status: end.status,
-            gateway_reference: end.gateway_reference,
-            failure_code: end.failure_code,
-            decline_code: end.decline_code,
-            completed_at: end.completed_at,
-        }
+    /// The rows of its key's record and of its payment.
+    pub fn rows(&self) -> OpeningRows<'_> {
+        OpeningRows { record: (&self.record).into(), payment: (&self.payment).into() }
     }
 }
 

@@ -8,8 +8,10 @@
 mod batch;
 mod calls;
 mod ingested;
+mod openings;
 mod records;
 mod rows;
+mod settlements;
 mod writes;
 
 use std::sync::Arc;
@@ -33,12 +35,14 @@ use crate::store::error::StoreError;
 const ALONE: &str = "payonce_lane_calls_alone_total";
 
 /// Plans for arrays are made once, before their lengths are known, and must not depend on what the
-/// tables held then: any other plan than by index is slower by far. A lane waits for nobody long.
-const SETTINGS: [&str; 5] = [
+/// tables held then: any other plan than by index is slower by far. No key is looked for twice in a
+/// statement, so that none need be remembered. A lane waits for nobody long.
+const SETTINGS: [&str; 6] = [
     "plan_cache_mode = force_generic_plan",
     "enable_seqscan = off",
     "enable_hashjoin = off",
     "enable_mergejoin = off",
+    "enable_memoize = off",
     "lock_timeout = '100ms'",
 ];
 

@@ -1,0 +1,64 @@
+-- How a payment ended is a row of its own, inserted once and never changed. Until now it was a change of
+-- the payment's row, which wrote all of it again, and a row of its timeline; what `payments` says of ends
+-- (its status COMPLETED or FAILED, and what goes with them) it says of payments that ended before. Where a
+-- payment stands is told by the view `payment_states`.
+
+CREATE TABLE payment_outcomes (
+    account_id text NOT NULL,
+    payment_id blob NOT NULL,
+    status text NOT NULL CHECK (status = 'COMPLETED' OR status = 'FAILED'),
+    gateway_reference text,
+    failure_code text CHECK (failure_code = 'payment_declined' OR failure_code = 'gateway_error'),
+    decline_code text,
+    completed_at integer NOT NULL,
+    -- The last row of the timeline, as in payment_events: what proved the end, or the end alone.
+    fence integer NOT NULL,
+    step integer NOT NULL,
+    at integer NOT NULL,
+    actor text NOT NULL CHECK (
+        actor = 'request' OR actor = 'retry' OR actor = 'recovery' OR actor = 'operator'
+    ),
+    kind text NOT NULL,
+    attempt integer,
+    detail text,
+    followed_by text,
+    -- A payment ends once.
+    PRIMARY KEY (payment_id, account_id),
+    CHECK (status <> 'COMPLETED' OR gateway_reference IS NOT NULL),
+    CHECK ((status = 'FAILED') = (failure_code IS NOT NULL)),
+    CHECK (decline_code IS NULL OR failure_code = 'payment_declined')
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW payment_states AS
+SELECT payments.account_id, payments.id, payments.key_space, payments.key, payments.generation, payments.operation,
+    COALESCE(outcome.status, payments.status) AS status,
+    payments.amount_minor, payments.currency, payments.payment_method, payments.reference, payments.description,
+    payments.metadata, payments.gateway_kind, payments.gateway_base_url, payments.gateway_account,
+    payments.gateway_key, payments.gateway_request,
+    COALESCE(outcome.gateway_reference, payments.gateway_reference) AS gateway_reference,
+    payments.attempts, payments.first_sent_at, payments.void_intended_at,
+    COALESCE(outcome.failure_code, payments.failure_code) AS failure_code,
+    COALESCE(outcome.decline_code, payments.decline_code) AS decline_code,
+    payments.created_at,
+    COALESCE(outcome.completed_at, payments.completed_at) AS completed_at,
+    payments.opening_fence
+FROM payments LEFT JOIN payment_outcomes AS outcome
+    ON outcome.payment_id = payments.id AND outcome.account_id = payments.account_id;
+
+DROP VIEW payment_timeline;
+CREATE VIEW payment_timeline AS
+SELECT account_id, id AS payment_id, opening_fence AS fence, 0 AS step, created_at AS at,
+    'request' AS actor, 'created' AS kind, NULL AS attempt, NULL AS detail
+FROM payments WHERE opening_fence IS NOT NULL
+UNION ALL
+SELECT account_id, payment_id, fence, step, at, actor, kind, attempt, detail
+FROM payment_events
+UNION ALL
+SELECT account_id, payment_id, fence, step + 1, at, actor, followed_by, NULL, NULL
+FROM payment_events WHERE followed_by IS NOT NULL
+UNION ALL
+SELECT account_id, payment_id, fence, step, at, actor, kind, attempt, detail
+FROM payment_outcomes
+UNION ALL
+SELECT account_id, payment_id, fence, step + 1, at, actor, followed_by, NULL, NULL
+FROM payment_outcomes WHERE followed_by IS NOT NULL;
