@@ -1,13 +1,13 @@
 //! The pool, and how work gets onto a connection.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool_diesel::postgres::{Manager, Pool};
 use deadpool_diesel::{ManagerConfig, Runtime};
 use diesel::Connection;
 use diesel::pg::PgConnection;
+use payonce_domain::idempotency::{Fingerprint, RecordId, SettledAnswer};
 use payonce_domain::ports::{
     AnnouncedTransaction, BoxedError, Ingested, OpenPayment, Opened, RepositoryError, Settle,
     Settled, Tell,
@@ -15,7 +15,7 @@ use payonce_domain::ports::{
 use url::Url;
 
 use super::lane::{
-    Announcing, Call, Opening, OpeningEnd, PostgresBatches, Queued, Reply, SettledAt,
+    Announcing, Call, Opening, OpeningEnd, PostgresBatches, Queued, Repeats, Reply, SettledAt,
 };
 use super::notifications;
 use super::pooler::hands_sessions_around;
@@ -46,7 +46,7 @@ const PARAMETERS: [(&str, &str); 6] = [
 pub struct PostgresConnections {
     pool: Pool,
     lane: Arc<Lane<Call>>,
-    meets_known_keys: Arc<AtomicBool>,
+    repeats: Repeats,
     session: Session,
     url: String,
     /// Where the server itself is: for what needs a session that lasts.
@@ -75,21 +75,32 @@ impl Connections for PostgresConnections {
             .runtime(Runtime::Tokio1)
             .post_create(set_up_by(move |conn: &mut PgConnection| of_pool.begin(conn)))
             .build()?;
-        let meets_known_keys = Arc::new(AtomicBool::new(false));
-        let known = || Arc::clone(&meets_known_keys);
-        let batches = |_| PostgresBatches::new(url.clone(), is_pooled, known(), measurements);
+        let repeats = Repeats::default();
+        let batches =
+            |_| PostgresBatches::new(url.clone(), is_pooled, repeats.clone(), measurements);
         let batches = (0..options.lane.connections.max(1)).map(batches);
         let lane = Lane::start(&options.lane, options.pool_wait, measurements, batches)?;
         let direct_url = direct_url.unwrap_or_else(|| url.clone());
-        Ok(Self { pool, lane: Arc::new(lane), meets_known_keys, session, url, direct_url })
+        Ok(Self { pool, lane: Arc::new(lane), repeats, session, url, direct_url })
+    }
+
+    async fn replay(
+        &self,
+        record: &RecordId,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<SettledAnswer>, RepositoryError> {
+        if !self.repeats.are_expected() {
+            return Ok(None);
+        }
+        let call = Box::new(record.clone());
+        let Reply { end, .. } = self.lane.call(|reply| Call::Look(Queued { call, reply })).await?;
+        let found = end.flatten().and_then(|known| known.answer());
+        Ok(found.and_then(|found| found.replay(fingerprint)))
     }
 
     async fn open(&self, call: Arc<OpenPayment>) -> Result<Opened, RepositoryError> {
+        // What is prepared here is nobody else's wait.
         let call = Box::new(Opening::of(call));
-        if !self.meets_known_keys.load(Ordering::Relaxed) {
-            // Here it is nobody else's wait.
-            call.first();
-        }
         let queued = |reply| Call::Open(Queued { call, reply });
         let Reply { call, end } = self.lane.call(queued).await?;
         match end {

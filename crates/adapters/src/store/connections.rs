@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use payonce_domain::idempotency::{Fingerprint, RecordId, SettledAnswer};
 use payonce_domain::ports::{
     AnnouncedTransaction, BoxedError, Ingested, OpenPayment, Opened, RepositoryError, Settle,
     Settled, Tell,
@@ -47,6 +48,16 @@ pub trait Connections: Clone + Send + Sync + Sized + 'static {
         call: Arc<OpenPayment>,
     ) -> impl Future<Output = Result<Opened, RepositoryError>> + Send {
         self.write(move |conn| transactions::open(conn, &call))
+    }
+
+    /// The stored answer to a request, perhaps looked for together with other callers'; `None` where the
+    /// store leaves that to opening.
+    fn replay(
+        &self,
+        _record: &RecordId,
+        _fingerprint: &Fingerprint,
+    ) -> impl Future<Output = Result<Option<SettledAnswer>, RepositoryError>> + Send {
+        std::future::ready(Ok(None))
     }
 
     /// Settles a payment, perhaps together with other callers' writes.

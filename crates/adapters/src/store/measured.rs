@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use metrics::{Counter, counter, describe_counter, describe_histogram, histogram};
+use payonce_domain::idempotency::{Fingerprint, RecordId, SettledAnswer};
 use payonce_domain::payment::{Failure, PaymentState};
 use payonce_domain::ports::{
     HandOver, HandOverTo, LeaseRenewal, OpenPayment, Opened, Owned, OwnedBy, PaymentRepository,
@@ -174,6 +175,20 @@ impl PaymentRepository for MeasuredRepository {
             self.counters.taken(owned);
         }
         Ok(opened)
+    }
+
+    /// Looks that find nothing are mostly none, and go on as an opening.
+    async fn replay(
+        &self,
+        record: &RecordId,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<SettledAnswer>, RepositoryError> {
+        let began = Instant::now();
+        let found = self.repository.replay(record, fingerprint).await?;
+        if found.is_some() {
+            self.durations.record(("replay", "replay"), began.elapsed());
+        }
+        Ok(found)
     }
 
     async fn renew(&self, renewal: LeaseRenewal) -> Result<Renewed, RepositoryError> {

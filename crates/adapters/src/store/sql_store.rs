@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use payonce_domain::account::AccountId;
-use payonce_domain::idempotency::RecordId;
+use payonce_domain::idempotency::{Fingerprint, RecordId, SettledAnswer};
 use payonce_domain::payment::{Payment, PaymentEvent, PaymentId};
 use payonce_domain::ports::{
     BoxedError, HandOver, IdempotencyRepository, KnownKey, LeaseRenewal, OpaqueRepository,
@@ -71,6 +71,14 @@ impl<C: Connections> Pooled for SqlStore<C> {
 impl<C: Connections> PaymentRepository for SqlStore<C> {
     async fn open(&self, open: Arc<OpenPayment>) -> Result<Opened, RepositoryError> {
         self.connections.open(open).await
+    }
+
+    async fn replay(
+        &self,
+        record: &RecordId,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<SettledAnswer>, RepositoryError> {
+        self.connections.replay(record, fingerprint).await
     }
 
     async fn renew(&self, renewal: LeaseRenewal) -> Result<Renewed, RepositoryError> {

@@ -8,11 +8,12 @@ use diesel::pg::PgConnection;
 use diesel::sql_types::BigInt;
 use diesel::{Connection, QueryableByName, RunQueryDsl};
 use payonce_adapters::{LaneOptions, StoreOptions};
-use payonce_domain::ports::{OpenPayment, Opened, Owned, RepositoryError, Settled};
+use payonce_domain::idempotency::{Fingerprint, KeySpace, RecordId, SettledAnswer};
+use payonce_domain::ports::{OpenPayment, Opened, Owned, RepositoryError, Settle, Settled};
 use payonce_testing::TestDatabase;
 use tokio::time::timeout;
 
-use crate::fixtures::{answer, open, record, settle};
+use crate::fixtures::{answer, open, open_for, record, settle};
 use crate::harness::{Call, Database, OPTIONS, Store, keep, race};
 
 #[derive(QueryableByName)]
@@ -113,6 +114,80 @@ pub async fn repeats_and_new_keys_that_come_together_each_get_what_is_theirs(
         }
     }
     assert_eq!(store.all_payments().await.len(), 30 + 3 * 30);
+}
+
+pub async fn looks_that_come_together_each_find_what_is_theirs(database: Arc<Database>) {
+    let store = database.store().await;
+    let of_another = |id: RecordId| RecordId { account: "another".parse().expect("valid"), ..id };
+    let of_an_order = |id: RecordId| RecordId { space: KeySpace::Order, ..id };
+    let names: Vec<_> = (0..20).map(|n| record(&format!("k{n}"))).collect();
+    let others = names.iter().cloned().map(of_another);
+    let orders = names.iter().cloned().map(of_an_order);
+    let known: Vec<_> = names.iter().cloned().chain(others).chain(orders).collect();
+    let opens = known.iter().map(|id| OpenPayment { record: id.clone(), ..open("k") });
+    let mut stored = Vec::new();
+    for opened in race(opens.map(|call| store.opening(call))).await {
+        let Opened::Owned(owned) = opened else { panic!("{opened:?}") };
+        stored.push((owned.payment.record.clone(), owned.request_id.clone()));
+        store.settle(settle(&owned, &owned.payment.id.to_string())).await;
+    }
+    let fingerprint = open("k").request.fingerprint().clone();
+    let another = open_for("k", "7").request.fingerprint().clone();
+
+    // A repeat that is opened makes a store expect more of them; SQLite leaves all to opening.
+    let expects_repeats = async || {
+        let again = store.open(OpenPayment { record: known[0].clone(), ..open("k") }).await;
+        assert!(matches!(again, Opened::Replay(_)), "{again:?}");
+    };
+    let looks = !database.url().starts_with("sqlite");
+    // One account's, in one statement with a key twice, and all together.
+    for wanted in [[&names[..], &names[..1]].concat(), known.clone()] {
+        expects_repeats().await;
+        let found = race(wanted.iter().map(|id| looking(&store, id, &fingerprint))).await;
+        for (id, found) in wanted.iter().zip(found) {
+            assert_eq!(found.is_some(), looks, "{id:?}");
+            let Some(found) = found else { continue };
+            let again = OpenPayment { record: id.clone(), ..open("k") };
+            let Opened::Replay(opened) = store.open(again).await else { panic!("{id:?}") };
+            assert_eq!(opened.answer, found.answer);
+            assert_eq!(opened.expires_at, found.expires_at);
+            let (_, request_id) = stored.iter().find(|(one, _)| one == id).expect("it is stored");
+            assert_eq!(found.request_id, *request_id);
+        }
+    }
+
+    expects_repeats().await;
+    let unknown = (0..5).map(|n| record(&format!("unknown-{n}")));
+    let unknown: Vec<_> = unknown.map(|id| looking(&store, &id, &fingerprint)).collect();
+    let mismatched = names[..5].iter().map(|id| looking(&store, id, &another));
+    let found = race(unknown.into_iter().chain(mismatched)).await;
+    assert!(found.iter().all(Option::is_none), "{found:?}");
+}
+
+/// Looks for a stored answer.
+fn looking(store: &Store, id: &RecordId, fingerprint: &Fingerprint) -> Call<Option<SettledAnswer>> {
+    let (payments, id, fingerprint) =
+        (Arc::clone(&store.payments), id.clone(), fingerprint.clone());
+    Box::pin(async move { payments.replay(&id, &fingerprint).await.expect("it looks") })
+}
+
+pub async fn what_is_not_settled_or_has_expired_is_found_by_no_look(database: Arc<Database>) {
+    let store = database.store().await;
+    let [running, queued, expired, paid] = ["running", "queued", "expired", "paid"].map(open);
+    store.own(running).await;
+    store.open(OpenPayment { queued: true, ..queued }).await;
+    let owned = store.own(expired).await;
+    store.settle(Settle { retention: Duration::ZERO, ..settle(&owned, "gone") }).await;
+    let owned = store.own(paid).await;
+    store.settle(settle(&owned, "paid")).await;
+    let fingerprint = open("k").request.fingerprint().clone();
+    for name in ["running", "queued", "expired"] {
+        assert!(
+            matches!(store.open(open("paid")).await, Opened::Replay(_)),
+            "repeats are expected"
+        );
+        assert_eq!(looking(&store, &record(name), &fingerprint).await, None, "{name}");
+    }
 }
 
 /// SQLite has no locks on rows.

@@ -179,6 +179,8 @@ payonce_testing::promises! {
         of_payments_settled_at_once_one_that_cannot_be_stored_fails_alone,
         many_connections_open_settle_and_replay_each_key_as_one_does,
         repeats_and_new_keys_that_come_together_each_get_what_is_theirs,
+        looks_that_come_together_each_find_what_is_theirs,
+        what_is_not_settled_or_has_expired_is_found_by_no_look,
     }
     migrations {
         a_store_is_ready_only_while_its_schema_is_the_newest,

@@ -302,6 +302,15 @@ pub trait PaymentRepository: Send + Sync {
     /// owns the payment.
     async fn open(&self, open: Arc<OpenPayment>) -> Result<Opened, RepositoryError>;
 
+    /// The stored answer to this very request, where it can be told without a lock and nothing is to be
+    /// written for it; whoever gets none opens. For repeats this is as much of opening as they need; a store to
+    /// which few of them come says `None` without a look.
+    async fn replay(
+        &self,
+        record: &RecordId,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<SettledAnswer>, RepositoryError>;
+
     /// Commits that a send follows, if the caller still owns the payment.
     async fn renew(&self, renewal: LeaseRenewal) -> Result<Renewed, RepositoryError>;
 

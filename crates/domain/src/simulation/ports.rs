@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::line::{Line, reply};
 use super::world::{Life, Shared, lock};
 use crate::account::{AccountId, RequestId};
-use crate::idempotency::{RecordId, StoredAnswer};
+use crate::idempotency::{Fingerprint, RecordId, SettledAnswer, StoredAnswer};
 use crate::payment::{Payment, PaymentEvent, PaymentId};
 use crate::ports::{
     AnnouncedTransaction, AnswerFormat, BoxedError, CachedAnswer, Clock, ConcludedTransaction,
@@ -27,6 +27,15 @@ type Answered<T> = Result<T, RepositoryError>;
 impl PaymentRepository for Line {
     async fn open(&self, open: Arc<OpenPayment>) -> Answered<Opened> {
         self.ask("open", move |store| store.open(&open)).await
+    }
+
+    async fn replay(
+        &self,
+        record: &RecordId,
+        fingerprint: &Fingerprint,
+    ) -> Answered<Option<SettledAnswer>> {
+        let (record, fingerprint) = (record.clone(), fingerprint.clone());
+        self.ask("replay", move |store| Ok(store.replay(&record, &fingerprint))).await
     }
 
     async fn renew(&self, renewal: LeaseRenewal) -> Answered<Renewed> {

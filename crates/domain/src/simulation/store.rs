@@ -8,7 +8,8 @@ use time::macros::datetime;
 
 use super::world::Break;
 use crate::idempotency::{
-    Claim, ClaimTerms, Fence, IdempotencyRecord, RecordId, RecordState, Subject, differing_fields,
+    Claim, ClaimTerms, Fence, Fingerprint, FoundAnswer, IdempotencyRecord, RecordId, RecordState,
+    SettledAnswer, Subject, differing_fields,
 };
 use crate::payment::{Actor, EventKind, NewEvent, Payment, PaymentId, PaymentStatus, Timeline};
 use crate::ports::{
@@ -60,6 +61,21 @@ impl Store {
         }
         let mut record = call.record(self.now);
         self.begin(call, &mut record)
+    }
+
+    pub(super) fn replay(
+        &self,
+        record: &RecordId,
+        fingerprint: &Fingerprint,
+    ) -> Option<SettledAnswer> {
+        let known = self.records.get(record)?;
+        let RecordState::Settled(settlement) = &known.state else { return None };
+        let found = FoundAnswer {
+            fingerprint: known.fingerprint.clone(),
+            last_seen_at: known.last_seen_at,
+            answer: settlement.clone().told(known.request_id.clone(), self.now),
+        };
+        found.replay(fingerprint)
     }
 
     fn begin(&mut self, call: &OpenPayment, record: &mut IdempotencyRecord) -> Answered<Opened> {

@@ -17,7 +17,7 @@ use super::{Paid, PayPayment, RunningPayments, Waiters};
 use crate::account::RequestId;
 use crate::failpoints::reach;
 use crate::gateway::GatewayKeySecret;
-use crate::idempotency::{AfterExpiry, RecordId, SettledAnswer};
+use crate::idempotency::{AfterExpiry, Fingerprint, RecordId, SettledAnswer};
 use crate::payment::{FingerprintedRequest, Payment, PaymentId, PaymentRequest};
 use crate::ports::{IdempotencyRepository, OpenPayment, Opened, RepositoryError};
 use crate::use_cases::pay::PayError;
@@ -138,7 +138,7 @@ impl CreatePayment {
     ) -> Result<CreatePaymentOutcome, CreatePaymentError> {
         let CreatePaymentCommand { record, request_id, request, wait, respond_async } = command;
         let request = FingerprintedRequest::from(request);
-        if let Some(answer) = self.pay.replays.find(&record, request.fingerprint()).await {
+        if let Some(answer) = self.find_answer(&record, request.fingerprint()).await? {
             return Ok(CreatePaymentOutcome::Settled { answer, is_replay: true });
         }
         self.refuse_while_gateway_is_away(&record).await?;
@@ -171,6 +171,31 @@ impl CreatePayment {
             }
             waiting = Some(listening);
         }
+    }
+
+    /// The answer to an earlier request like this, at hand or in the store. While such a request is at work
+    /// here, whoever repeats it waits for that.
+    async fn find_answer(
+        &self,
+        record: &RecordId,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<Arc<SettledAnswer>>, CreatePaymentError> {
+        if let Some(answer) = self.pay.replays.find(record, fingerprint).await {
+            return Ok(Some(answer));
+        }
+        if self.running.is_at(record) {
+            return Ok(None);
+        }
+        let asked_at = self.pay.replays.now();
+        let found = self.pay.repository.replay(record, fingerprint).await;
+        let Some(answer) = found.map_err(CreatePaymentError::Store)?.map(Arc::new) else {
+            return Ok(None);
+        };
+        if self.pay.replays.is_on() {
+            let (record, fingerprint) = (record.clone(), fingerprint.clone());
+            self.pay.replays.remember(record, fingerprint, &answer, asked_at);
+        }
+        Ok(Some(answer))
     }
 
     /// Keeps a key that nobody has used free while no payment could be made under it.

@@ -235,6 +235,9 @@ pub(crate) struct Told {
     pub(crate) renewals: Vec<LeaseRenewal>,
     pub(crate) settles: Vec<Settle>,
     pub(crate) hand_overs: Vec<HandOver>,
+    pub(crate) looks: usize,
+    /// What a look for a stored answer finds, or that it fails.
+    pub(crate) looked_up: Option<Result<SettledAnswer, RepositoryError>>,
 }
 
 impl Told {
@@ -268,11 +271,19 @@ pub(crate) struct Story {
 
 impl Story {
     pub(crate) fn new() -> Self {
+        let told = Arc::<Mutex<Told>>::default();
+        let mut repository = MockPaymentRepository::new();
+        let looking = Arc::clone(&told);
+        repository.expect_replay().returning(move |_, _| {
+            let mut told = lock(&looking);
+            told.looks += 1;
+            told.looked_up.take().transpose()
+        });
         Self {
-            repository: MockPaymentRepository::new(),
+            repository,
             gateway: MockPaymentGateway::new(),
             order: Sequence::new(),
-            told: Arc::default(),
+            told,
             clock: TestClock::new(),
             waiters: Waiters::new(10),
             cache: None,

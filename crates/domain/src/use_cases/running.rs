@@ -75,6 +75,11 @@ impl RunningPayments {
         }
     }
 
+    /// Whether a request is at work here under that key.
+    pub fn is_at(&self, record: &RecordId) -> bool {
+        self.lock().contains_key(record)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<RecordId, Running>> {
         // No code panics while it holds the lock, so a poisoned map is still whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

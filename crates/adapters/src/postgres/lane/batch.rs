@@ -1,4 +1,4 @@
-//! One batch: decide, write all of it in one statement, read what was there.
+//! One batch: look for what is wanted, write all else in one statement, read what was there.
 //!
 //! It does what the many callers have in common. A call that meets anything else (a key in use, a
 //! row that somebody holds, a fence that is lost, a forgotten key) is left to run alone: its outcome
@@ -20,7 +20,8 @@ use uuid::Uuid;
 
 use super::calls::{Announcing, Opening};
 use super::ingested::InsertTransactions;
-use super::records::{KnownRecord, ReadRecords};
+use super::records::{Found, KnownRecord, look_up};
+use super::repeats::Repeats;
 use super::rows::BEGINNING;
 use super::settlements::SettlementRows;
 use super::writes::{WriteAll, Writes};
@@ -30,6 +31,8 @@ use crate::store::values::{SqlTime, SqlUuid};
 /// The calls of a batch.
 #[derive(Default)]
 pub struct Calls<'a> {
+    /// Keys to look for.
+    pub looks: Vec<&'a RecordId>,
     /// Payments to open.
     pub openings: Vec<&'a Opening>,
     /// Payments to settle.
@@ -52,14 +55,14 @@ pub struct SettledAt(pub OffsetDateTime);
 /// What became of them, each in its place; `None` is left to run alone.
 #[derive(Default)]
 pub struct Outcomes {
+    /// Of the keys to look for.
+    pub looks: Vec<Option<Found>>,
     /// Of the payments to open.
     pub openings: Vec<Option<OpeningEnd>>,
     /// Of the payments to settle.
     pub settlings: Vec<Option<SettledAt>>,
     /// Of the transactions to store.
     pub announced: Vec<Option<Ingested>>,
-    /// Whether a key was known already.
-    pub met_known_keys: bool,
 }
 
 impl Calls<'_> {
@@ -69,69 +72,33 @@ impl Calls<'_> {
     }
 }
 
-/// Runs the calls, in the open transaction if they need one. With `looks_first`, keys that are known
-/// are read before anything is written: worth it where there are many of them.
+/// Runs the calls, in the open transaction if they need one.
 pub fn run(
     conn: &mut PgConnection,
     calls: &Calls<'_>,
-    looks_first: bool,
+    repeats: &Repeats,
 ) -> Result<Outcomes, StoreError> {
-    let mut known = Known::of(&calls.openings);
-    if looks_first {
-        known.look_up(conn, |_| true)?;
-    }
+    let looks = look_up(conn, &calls.looks)?;
+    repeats.looked(looks.len(), looks.iter().flatten().count());
     let mut writes = Writes::default();
     let is_settling = settle(&calls.settlings, &mut writes);
-    open(&known, &mut writes);
+    open(&calls.openings, &mut writes);
     let written = write(conn, &writes)?;
     let announced = ingest(conn, &calls.announced)?;
-    known.look_up(conn, |opening| !written.opened(opening))?;
-    let met_known_keys = calls.openings.iter().any(|opening| !written.opened(opening));
-    let end = |(opening, found): (&Opening, Option<_>)| match written.opened(opening) {
+    let known = calls.openings.iter().filter(|opening| !written.opened(opening));
+    let known: Vec<_> = known.map(|opening| &opening.call.record).collect();
+    repeats.opened(calls.openings.len(), known.len());
+    let mut found = look_up(conn, &known)?.into_iter();
+    let end = |opening: &&Opening| match written.opened(opening) {
         true => Some(OpeningEnd::Inserted(written.now)),
-        false => found.map(OpeningEnd::Known),
+        false => found.next().flatten().map(OpeningEnd::Known),
     };
-    let openings = known.openings.into_iter().map(end).collect();
+    let openings = calls.openings.iter().map(end).collect();
     let settlings = calls.settlings.iter().zip(is_settling);
     let settlings = settlings
         .map(|(settling, is)| (is && written.settled(settling)).then_some(SettledAt(written.now)))
         .collect();
-    Ok(Outcomes { openings, settlings, announced, met_known_keys })
-}
-
-/// The payments to open, and the records that were there already under their keys.
-struct Known<'a> {
-    openings: Vec<(&'a Opening, Option<Box<KnownRecord>>)>,
-}
-
-impl<'a> Known<'a> {
-    fn of(openings: &[&'a Opening]) -> Self {
-        Self { openings: openings.iter().map(|opening| (*opening, None)).collect() }
-    }
-
-    /// The payments under whose keys nothing was found.
-    fn unknown(&self) -> impl Iterator<Item = (usize, &'a Opening)> {
-        let openings = self.openings.iter().enumerate();
-        openings.filter(|(_, (_, found))| found.is_none()).map(|(place, (it, _))| (place, *it))
-    }
-
-    /// Looks for the keys of those of them that are wanted.
-    fn look_up(
-        &mut self,
-        conn: &mut PgConnection,
-        is_wanted: impl Fn(&Opening) -> bool,
-    ) -> Result<(), StoreError> {
-        let read = ReadRecords::of(self.unknown().filter(|(_, opening)| is_wanted(opening)));
-        if read.is_empty() {
-            return Ok(());
-        }
-        for known in read.load::<KnownRecord>(conn)? {
-            if let Some((_, found)) = self.openings.get_mut(known.place()) {
-                *found = Some(Box::new(known));
-            }
-        }
-        Ok(())
-    }
+    Ok(Outcomes { looks: looks.into_iter().map(Some).collect(), openings, settlings, announced })
 }
 
 /// Account, key space and key.
@@ -140,11 +107,11 @@ fn key(opening: &Opening) -> (&str, &str, &str) {
     (account.as_str(), space.as_str(), key.as_str())
 }
 
-/// Notes what is to be written for the payments to open whose keys are not known.
-fn open<'a>(known: &Known<'a>, writes: &mut Writes<'a>) {
-    let mut new: Vec<&Opening> = known.unknown().map(|(_, opening)| opening).collect();
-    new.sort_unstable_by(|one, other| key(one).cmp(&key(other)));
-    writes.openings.extend(new.into_iter().map(|opening| opening.first().rows()));
+/// Notes what is to be written for the payments to open if their keys are not known.
+fn open<'a>(openings: &[&'a Opening], writes: &mut Writes<'a>) {
+    let mut sorted = openings.to_vec();
+    sorted.sort_unstable_by(|one, other| key(one).cmp(&key(other)));
+    writes.openings.extend(sorted.into_iter().map(Opening::rows));
 }
 
 /// Notes what is to be written for the payments to settle; a second call for the same payment is left

@@ -1,7 +1,6 @@
 //! Calls as a lane takes them. Whatever does not need the database is done by the caller, before and
 //! after, and not in the lane, where it would be everybody's wait.
 
-use std::cell::OnceCell;
 use std::sync::Arc;
 
 use payonce_domain::idempotency::IdempotencyRecord;
@@ -19,38 +18,35 @@ use crate::store::transaction_queue::TransactionRow;
 pub struct Opening {
     /// What is asked for.
     pub call: Arc<OpenPayment>,
-    first: OnceCell<FirstOfItsKey>,
-}
-
-/// What becomes of a payment to open if nobody has used its key.
-pub struct FirstOfItsKey {
     record: IdempotencyRecord,
     payment: Payment,
 }
 
 impl Opening {
-    /// With nothing prepared.
+    /// Prepares what becomes of it if it is the first, times from [`BEGINNING`].
     pub fn of(call: Arc<OpenPayment>) -> Self {
-        Self { call, first: OnceCell::new() }
+        let record = call.record(BEGINNING);
+        let payment = call.payment(record.generation, BEGINNING);
+        Self { call, record, payment }
     }
 
-    /// What becomes of it if it is the first, times from [`BEGINNING`]; prepared when first asked for.
-    pub fn first(&self) -> &FirstOfItsKey {
-        self.first.get_or_init(|| FirstOfItsKey::of(&self.call))
+    /// The rows that it is if it is the first.
+    pub fn rows(&self) -> OpeningRows<'_> {
+        OpeningRows { record: (&self.record).into(), payment: (&self.payment).into() }
     }
 
     /// What the caller is told once that is written, at this time.
     pub fn opened(self, now: OffsetDateTime) -> Opened {
-        let first = self.first.into_inner().unwrap_or_else(|| FirstOfItsKey::of(&self.call));
-        let payment = first.payment.opened_at(now);
-        if self.call.queued {
+        let Self { call, record, payment } = self;
+        let payment = payment.opened_at(now);
+        if call.queued {
             return Opened::Pending(Box::new(payment));
         }
         Opened::Owned(Box::new(Owned {
             payment,
-            fence: first.record.fence,
-            request_id: first.record.request_id,
-            fingerprint: first.record.fingerprint,
+            fence: record.fence,
+            request_id: record.request_id,
+            fingerprint: record.fingerprint,
             by: OwnedBy::Opening,
             open_until: None,
             now,
@@ -61,19 +57,6 @@ impl Opening {
     /// nothing else. An unreadable one is left to run alone, which says what is wrong with it.
     pub fn replayed(&self, known: KnownRecord) -> Option<Opened> {
         known.answer()?.replay(self.call.request.fingerprint()).map(Opened::Replay)
-    }
-}
-
-impl FirstOfItsKey {
-    fn of(call: &OpenPayment) -> Self {
-        let record = call.record(BEGINNING);
-        let payment = call.payment(record.generation, BEGINNING);
-        Self { record, payment }
-    }
-
-    /// The rows of its key's record and of its payment.
-    pub fn rows(&self) -> OpeningRows<'_> {
-        OpeningRows { record: (&self.record).into(), payment: (&self.payment).into() }
     }
 }
 

@@ -10,23 +10,24 @@ mod calls;
 mod ingested;
 mod openings;
 mod records;
+mod repeats;
 mod rows;
 mod settlements;
 mod writes;
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::{Connection, RunQueryDsl};
 use metrics::{Counter, counter, describe_counter};
+use payonce_domain::idempotency::RecordId;
 use payonce_domain::ports::{Ingested, Settle};
 use tokio::sync::oneshot;
 
 use self::batch::{Calls, Outcomes};
 pub use self::batch::{OpeningEnd, SettledAt};
 pub use self::calls::{Announcing, Opening};
+use self::records::Found;
+pub use self::repeats::Repeats;
 use super::session::Session;
 use crate::lane::{Batches, LaneCall};
 use crate::measurements::Measurements;
@@ -64,6 +65,8 @@ pub struct Reply<I, O> {
 
 /// The calls that share transactions.
 pub enum Call {
+    /// Looks for a key.
+    Look(Queued<RecordId, Found>),
     /// Opens a payment.
     Open(Queued<Opening, OpeningEnd>),
     /// Settles one.
@@ -73,13 +76,14 @@ pub enum Call {
 }
 
 impl LaneCall for Call {
-    const KINDS: usize = 3;
+    const KINDS: usize = 4;
 
     fn kind(&self) -> usize {
         match self {
             Self::Open(_) => 0,
             Self::Settle(_) => 1,
             Self::Ingest(_) => 2,
+            Self::Look(_) => 3,
         }
     }
 }
@@ -90,18 +94,16 @@ pub struct PostgresBatches {
     session: Session,
     connection: Option<PgConnection>,
     committed: u64,
-    meets_known_keys: Arc<AtomicBool>,
+    repeats: Repeats,
     alone: Counter,
 }
 
 impl PostgresBatches {
     /// Connects when there is something to do; `is_pooled` says that the server is behind a pooler.
-    /// `meets_known_keys` is the lane's: where its last batch met known keys, the next one probably
-    /// does too.
     pub fn new(
         url: String,
         is_pooled: bool,
-        meets_known_keys: Arc<AtomicBool>,
+        repeats: Repeats,
         measurements: &Measurements,
     ) -> Self {
         let alone = measurements.record(|| {
@@ -113,7 +115,7 @@ impl PostgresBatches {
             counter!(ALONE)
         });
         let session = Session::with(&SETTINGS, is_pooled);
-        Self { url, session, connection: None, committed: 0, meets_known_keys, alone }
+        Self { url, session, connection: None, committed: 0, repeats, alone }
     }
 
     fn connect(&self) -> Result<PgConnection, diesel::ConnectionError> {
@@ -132,8 +134,7 @@ impl PostgresBatches {
                 return None;
             }
         };
-        let looks_first = self.meets_known_keys.load(Ordering::Relaxed);
-        let run = |conn: &mut PgConnection| batch::run(conn, calls, looks_first);
+        let run = |conn: &mut PgConnection| batch::run(conn, calls, &self.repeats);
         let done = match calls.is_one_statement() {
             true => self.session.run(&mut conn, run),
             false => self.session.transaction(&mut conn, run),
@@ -141,9 +142,6 @@ impl PostgresBatches {
         match done {
             Ok(outcomes) => {
                 self.committed += 1;
-                if !calls.openings.is_empty() {
-                    self.meets_known_keys.store(outcomes.met_known_keys, Ordering::Relaxed);
-                }
                 // Tables grow fast while they are young, and a plan made for empty ones may read
                 // all of an account by the wrong index. Later the server's own statistics see to it.
                 let is_due = self.committed.is_power_of_two() && !self.session.is_pooled();
@@ -166,19 +164,23 @@ impl Batches for PostgresBatches {
 
     fn run(&mut self, calls: Vec<Call>) {
         let (mut openings, mut settlings, mut announced) = (Vec::new(), Vec::new(), Vec::new());
+        let mut looks = Vec::new();
         for call in calls {
             match call {
                 Call::Open(queued) => openings.push(queued),
                 Call::Settle(queued) => settlings.push(queued),
                 Call::Ingest(queued) => announced.push(queued),
+                Call::Look(queued) => looks.push(queued),
             }
         }
         let calls = Calls {
+            looks: looks.iter().map(|queued| &*queued.call).collect(),
             openings: openings.iter().map(|queued| &*queued.call).collect(),
             settlings: settlings.iter().map(|queued| &*queued.call).collect(),
             announced: announced.iter().map(|queued| &*queued.call).collect(),
         };
         let outcomes = self.commit(&calls).unwrap_or_default();
+        reply(looks, outcomes.looks, &self.alone);
         reply(openings, outcomes.openings, &self.alone);
         reply(settlings, outcomes.settlings, &self.alone);
         reply(announced, outcomes.announced, &self.alone);

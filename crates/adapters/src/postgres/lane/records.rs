@@ -1,6 +1,8 @@
-//! The statement that looks for many keys at a time.
+//! The statements that look for many keys at a time.
 
-use diesel::pg::Pg;
+use std::collections::HashMap;
+
+use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, Binary, Bool, Integer, Nullable, SmallInt, Text};
@@ -8,14 +10,12 @@ use payonce_domain::idempotency::{
     Fingerprint, FoundAnswer, RecordId, SettledAnswer, StoredAnswer,
 };
 
-use super::calls::Opening;
 use super::rows::prepared_once;
 use crate::store::values::{Instant, SqlTime};
 
 /// A record that was there already: as much of it as a repeat is told, and what decides whether it is.
-#[derive(Debug, Queryable)]
+#[derive(Debug, Clone, Queryable)]
 pub struct KnownRecord {
-    place: i32,
     is_settled: bool,
     now: SqlTime,
     fingerprint_version: i16,
@@ -29,12 +29,25 @@ pub struct KnownRecord {
     answer_body: Option<Vec<u8>>,
 }
 
-impl KnownRecord {
-    /// The place of the payment whose key it is.
-    pub fn place(&self) -> usize {
-        usize::try_from(self.place).unwrap_or(usize::MAX)
-    }
+const COLUMNS: &str = "state = 'settled', clock_timestamp(), fingerprint_version, fingerprint, \
+     request_id, last_seen_at, expires_at, answer_status, answer_content_type, answer_location, \
+     answer_body FROM idempotency_records AS record";
 
+type Columns = (
+    Bool,
+    Instant,
+    SmallInt,
+    Binary,
+    Text,
+    Instant,
+    Nullable<Instant>,
+    Nullable<SmallInt>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Binary>,
+);
+
+impl KnownRecord {
     /// Its answer, where it is settled and can be read.
     pub fn answer(self) -> Option<FoundAnswer> {
         let answer = StoredAnswer {
@@ -55,43 +68,94 @@ impl KnownRecord {
     }
 }
 
-/// Reads the clock and the records of these keys, of which there may be several alike.
+/// What a look found.
+pub type Found = Option<Box<KnownRecord>>;
+
+/// The clock and the records of these keys, of which there may be several alike, each in its place.
+pub fn look_up(conn: &mut PgConnection, wanted: &[&RecordId]) -> QueryResult<Vec<Found>> {
+    let mut found: Vec<Found> = std::iter::repeat_with(|| None).take(wanted.len()).collect();
+    let Some(first) = wanted.first() else { return Ok(found) };
+    let mut note = |place: usize, known| {
+        if let Some(found) = found.get_mut(place) {
+            *found = Some(Box::new(known));
+        }
+    };
+    let is_alike = |one: &&RecordId| one.account == first.account && one.space == first.space;
+    if wanted.iter().all(is_alike) {
+        let mut places = HashMap::<&str, Vec<usize>>::with_capacity(wanted.len());
+        for (place, id) in wanted.iter().enumerate() {
+            places.entry(id.key.as_str()).or_default().push(place);
+        }
+        let read = ReadOfOne { of: first, keys: places.keys().copied().collect() };
+        for (key, known) in read.load::<(String, KnownRecord)>(conn)? {
+            let places = places.get(key.as_str()).and_then(|places| places.split_last());
+            if let Some((last, others)) = places {
+                others.iter().for_each(|place| note(*place, known.clone()));
+                note(*last, known);
+            }
+        }
+    } else {
+        for (place, known) in ReadOfMany::of(wanted).load::<(i32, KnownRecord)>(conn)? {
+            note(usize::try_from(place).unwrap_or(usize::MAX), known);
+        }
+    }
+    Ok(found)
+}
+
+/// Keys of one account and key space, for which the index is read without a join.
+struct ReadOfOne<'a> {
+    of: &'a RecordId,
+    keys: Vec<&'a str>,
+}
+
+impl QueryFragment<Pg> for ReadOfOne<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT key, ");
+        out.push_sql(COLUMNS);
+        out.push_sql(" WHERE account_id = ");
+        out.push_bind_param::<Text, _>(self.of.account.as_str())?;
+        out.push_sql(" AND key_space = ");
+        out.push_bind_param::<Text, _>(self.of.space.as_str())?;
+        out.push_sql(" AND key = ANY (");
+        out.push_bind_param::<Array<Text>, _>(&self.keys)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+impl Query for ReadOfOne<'_> {
+    type SqlType = (Text, Columns);
+}
+
+prepared_once!(ReadOfOne);
+
+/// Keys of several.
 #[derive(Default)]
-pub struct ReadRecords<'a> {
+struct ReadOfMany<'a> {
     places: Vec<i32>,
     accounts: Vec<&'a str>,
     spaces: Vec<&'a str>,
     keys: Vec<&'a str>,
 }
 
-impl<'a> ReadRecords<'a> {
-    /// Those of these payments, each with its place.
-    pub fn of(openings: impl Iterator<Item = (usize, &'a Opening)>) -> Self {
+impl<'a> ReadOfMany<'a> {
+    fn of(wanted: &[&'a RecordId]) -> Self {
         let mut these = Self::default();
-        for (place, opening) in openings {
-            let RecordId { account, space, key } = &opening.call.record;
-            these.places.push(i32::try_from(place).unwrap_or(i32::MAX));
+        for (place, RecordId { account, space, key }) in (0..).zip(wanted) {
+            these.places.push(place);
             these.accounts.push(account.as_str());
             these.spaces.push(space.as_str());
             these.keys.push(key.as_str());
         }
         these
     }
-
-    /// Whether there is nothing to read.
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
 }
 
-impl QueryFragment<Pg> for ReadRecords<'_> {
+impl QueryFragment<Pg> for ReadOfMany<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(
-            "SELECT wanted.place, state = 'settled', clock_timestamp(), fingerprint_version, \
-             fingerprint, request_id, last_seen_at, expires_at, answer_status, \
-             answer_content_type, answer_location, answer_body \
-             FROM idempotency_records AS record JOIN unnest(",
-        );
+        out.push_sql("SELECT wanted.place, ");
+        out.push_sql(COLUMNS);
+        out.push_sql(" JOIN unnest(");
         out.push_bind_param::<Array<Integer>, _>(&self.places)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Text>, _>(&self.accounts)?;
@@ -108,21 +172,8 @@ impl QueryFragment<Pg> for ReadRecords<'_> {
     }
 }
 
-impl Query for ReadRecords<'_> {
-    type SqlType = (
-        Integer,
-        Bool,
-        Instant,
-        SmallInt,
-        Binary,
-        Text,
-        Instant,
-        Nullable<Instant>,
-        Nullable<SmallInt>,
-        Nullable<Text>,
-        Nullable<Text>,
-        Nullable<Binary>,
-    );
+impl Query for ReadOfMany<'_> {
+    type SqlType = (Integer, Columns);
 }
 
-prepared_once!(ReadRecords);
+prepared_once!(ReadOfMany);

@@ -80,6 +80,39 @@ async fn an_answer_to_anything_else_is_never_replayed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_a_look_finds_is_replayed_and_kept_and_nothing_is_opened() {
+    for is_gateway_away in [false, true] {
+        let (cache, kept) = keeping();
+        let story = Story { cache: Some(cache), is_gateway_away, ..untouched() };
+        let clock = Arc::clone(&story.clock);
+        clock.jump(Duration::from_secs(7));
+        let stored = settled("stored");
+        lock(&story.told).looked_up = Some(Ok(stored.clone()));
+        let (create, calls) = opens(story, |_| Err(unavailable()));
+        let (answer, is_replay) = answer(create.execute(command(NO_WAIT)).await);
+        assert_eq!((&*answer, is_replay), (&stored, true));
+        assert_eq!(lock(&calls).len(), 0);
+        let kept = lock(&kept);
+        let [kept] = kept.as_slice() else { panic!("{kept:?}") };
+        assert!(kept.answers(&fixtures::record(), &fixtures::request().fingerprint()));
+        assert_eq!(kept.answer, answer);
+        assert_eq!(kept.live_until, kept_until(Duration::from_secs(7)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_fails_fails_the_request_before_anything_is_opened() {
+    let story = untouched();
+    lock(&story.told).looked_up = Some(Err(unavailable()));
+    let (create, calls) = opens(story, |_| owned());
+    let failed = create.execute(command(NO_WAIT)).await;
+    let Err(CreatePaymentError::Store(RepositoryError::Unavailable(_))) = failed else {
+        panic!("{failed:?}")
+    };
+    assert_eq!(lock(&calls).len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_is_kept_once_it_is_stored_and_lives_from_before_that() {
     let (cache, kept) = keeping();
     let seen = Arc::clone(&kept);

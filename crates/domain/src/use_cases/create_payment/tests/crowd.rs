@@ -41,6 +41,7 @@ async fn of_a_crowd_one_opens_and_all_get_its_answer() {
     assert_eq!(replays, CROWD - 1);
     assert_eq!(lock(&opens).len(), 1);
     assert_eq!(told(&calls_made), (1, 1));
+    assert_eq!(lock(&calls_made).looks, 1, "whoever waits does not look");
     assert_eq!(create.waiters.waiting(), 0);
 }
 
