@@ -1,7 +1,8 @@
 //! The books of a gateway, in memory: gone with the process.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use payonce_domain::gateway::GatewayKey;
@@ -22,9 +23,10 @@ impl Ledger {
     }
 
     fn enter(&self, key: GatewayKey, entry: LedgerEntry) -> Entered {
-        let mut entries = self.entries();
-        let is_new = !entries.contains_key(&key);
-        Entered { entry: entries.entry(key).or_insert(entry).clone(), is_new }
+        match self.entries().entry(key) {
+            Entry::Vacant(place) => Entered { entry: place.insert(entry).clone(), is_new: true },
+            Entry::Occupied(known) => Entered { entry: known.get().clone(), is_new: false },
+        }
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<GatewayKey, LedgerEntry>> {
@@ -37,9 +39,9 @@ impl ChargeLedger for Ledger {
     async fn execute(
         &self,
         key: GatewayKey,
-        charge: &LedgerCharge,
+        charge: Arc<LedgerCharge>,
     ) -> Result<Entered, RepositoryError> {
-        Ok(self.enter(key, LedgerEntry::Charge(charge.clone())))
+        Ok(self.enter(key, LedgerEntry::Charge(charge)))
     }
 
     async fn find(&self, key: GatewayKey) -> Result<Option<LedgerEntry>, RepositoryError> {

@@ -68,10 +68,10 @@ impl SimulatedGateway {
     }
 
     /// What becomes of a charge, should its key be new.
-    fn decide(&self, key: GatewayKey, request: ChargeRequest<'_>) -> LedgerCharge {
+    fn decide(&self, key: GatewayKey, request: ChargeRequest<'_>) -> Arc<LedgerCharge> {
         let is_declined = self.settings.mode == Some(FakeGatewayMode::Decline)
             || self.draw(|chance| chance.random_bool(self.settings.decline_rate));
-        LedgerCharge {
+        Arc::new(LedgerCharge {
             id: format!("ch_{}", key.0.simple()),
             contents: ChargeContents {
                 amount: request.amount.into_owned(),
@@ -80,7 +80,7 @@ impl SimulatedGateway {
             },
             reference: Some(request.reference.into_owned()),
             decline_code: is_declined.then(|| "card_declined".to_owned()),
-        }
+        })
     }
 }
 
@@ -116,7 +116,7 @@ impl PaymentGateway for SimulatedGateway {
         }
         match executed {
             Ok(entered) => match entered.entry {
-                LedgerEntry::Charge(charge) => match ended(charge) {
+                LedgerEntry::Charge(charge) => match ended(&charge) {
                     Ok(charge) => ChargeOutcome::Approved(charge),
                     Err(decline) => ChargeOutcome::Declined(decline),
                 },
@@ -129,7 +129,7 @@ impl PaymentGateway for SimulatedGateway {
     async fn look_up(&self, key: GatewayKey, _request: &[u8]) -> LookUpOutcome {
         self.pass_time().await;
         match self.ledger.find(key).await {
-            Ok(Some(LedgerEntry::Charge(charge))) => match ended(charge) {
+            Ok(Some(LedgerEntry::Charge(charge))) => match ended(&charge) {
                 Ok(charge) => LookUpOutcome::Approved(charge),
                 Err(decline) => LookUpOutcome::Declined(decline),
             },
@@ -142,7 +142,7 @@ impl PaymentGateway for SimulatedGateway {
     async fn void(&self, key: GatewayKey, _request: &[u8]) -> VoidOutcome {
         self.pass_time().await;
         match self.ledger.void(key).await {
-            Ok(LedgerEntry::Charge(charge)) => match ended(charge) {
+            Ok(LedgerEntry::Charge(charge)) => match ended(&charge) {
                 Ok(charge) => VoidOutcome::Settled(charge),
                 Err(decline) => VoidOutcome::Declined(decline),
             },
@@ -163,16 +163,16 @@ impl SimulatedGateway {
     async fn execute(
         &self,
         key: GatewayKey,
-        charge: LedgerCharge,
+        charge: Arc<LedgerCharge>,
     ) -> Result<Entered, RepositoryError> {
         if self.settings.mode != Some(FakeGatewayMode::Slow) {
-            return self.ledger.execute(key, &charge).await;
+            return self.ledger.execute(key, charge).await;
         }
         // It is charged all the same when its caller gives up.
         let ledger = Arc::clone(&self.ledger);
         let late = tokio::spawn(async move {
             tokio::time::sleep(SLOW).await;
-            ledger.execute(key, &charge).await
+            ledger.execute(key, charge).await
         });
         late.await.map_err(|stopped| RepositoryError::Unavailable(stopped.into()))?
     }
@@ -198,10 +198,11 @@ fn unknown(reason: &str) -> ChargeOutcome {
 }
 
 /// What became of a charge that was executed.
-fn ended(charge: LedgerCharge) -> Result<Charge, Decline> {
-    match charge.decline_code {
-        None => Ok(Charge { reference: charge.id }),
-        code => Err(Decline { reference: Some(charge.id), code }),
+fn ended(charge: &LedgerCharge) -> Result<Charge, Decline> {
+    let id = charge.id.clone();
+    match charge.decline_code.clone() {
+        None => Ok(Charge { reference: id }),
+        code => Err(Decline { reference: Some(id), code }),
     }
 }
 

@@ -84,7 +84,7 @@ pub fn decode(bytes: &[u8], record: &RecordId) -> Option<Stored> {
     Some(Stored {
         fingerprint: Fingerprint {
             version: fields.fingerprint_version,
-            digest: fields.fingerprint.to_owned(),
+            digest: fields.fingerprint.into(),
         },
         answer: SettledAnswer {
             answer: StoredAnswer {

@@ -3,6 +3,8 @@
 //! A key's row is inserted once and never changed: whoever inserts it decides the key, whichever
 //! instance it is.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use diesel::prelude::*;
 use payonce_domain::gateway::GatewayKey;
@@ -81,7 +83,7 @@ impl TryFrom<ChargeRow> for LedgerEntry {
         if row.decline_code.is_some() != has_decline_code {
             return Err(broken("decline_code"));
         }
-        Ok(Self::Charge(LedgerCharge {
+        Ok(Self::Charge(Arc::new(LedgerCharge {
             id: row.charge_id.ok_or_else(|| broken("charge_id"))?,
             contents: ChargeContents {
                 amount: row.amount.ok_or_else(|| broken("amount"))?,
@@ -90,7 +92,7 @@ impl TryFrom<ChargeRow> for LedgerEntry {
             },
             reference: row.reference,
             decline_code: row.decline_code,
-        }))
+        })))
     }
 }
 
@@ -176,9 +178,9 @@ impl<C: Connections> ChargeLedger for SqlStore<C> {
     async fn execute(
         &self,
         key: GatewayKey,
-        charge: &LedgerCharge,
+        charge: Arc<LedgerCharge>,
     ) -> Result<Entered, RepositoryError> {
-        let entry = LedgerEntry::Charge(charge.clone());
+        let entry = LedgerEntry::Charge(charge);
         self.connections.write(move |conn| enter(conn, key, &entry)).await
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use payonce_domain::idempotency::{Fingerprint, RecordId, SettledAnswer};
 use payonce_domain::ports::{
-    AnnouncedTransaction, BoxedError, Ingested, OpenPayment, Opened, RepositoryError, Settle,
-    Settled, Tell,
+    AnnouncedTransaction, BoxedError, Ingested, KnownKey, OpenPayment, Opened, RepositoryError,
+    Settle, Settled, Tell,
 };
 
 use super::StoreOptions;
@@ -50,14 +50,23 @@ pub trait Connections: Clone + Send + Sync + Sized + 'static {
         self.write(move |conn| transactions::open(conn, &call))
     }
 
-    /// The stored answer to a request, perhaps looked for together with other callers'; `None` where the
-    /// store leaves that to opening.
+    /// Whether a look for stored answers is worth it.
+    fn expects_repeats(&self) -> bool {
+        false
+    }
+
+    /// The stored answer to a request, perhaps looked for together with other callers'.
     fn replay(
         &self,
-        _record: &RecordId,
-        _fingerprint: &Fingerprint,
+        record: &RecordId,
+        fingerprint: &Fingerprint,
     ) -> impl Future<Output = Result<Option<SettledAnswer>, RepositoryError>> + Send {
-        std::future::ready(Ok(None))
+        let id = record.clone();
+        async move {
+            let known = self.read(move |conn| conn.find_record(&id)).await?;
+            let found = known.and_then(|KnownKey { record, now }| record.answer(now));
+            Ok(found.and_then(|found| found.replay(fingerprint)))
+        }
     }
 
     /// Settles a payment, perhaps together with other callers' writes.

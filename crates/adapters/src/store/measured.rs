@@ -10,7 +10,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use metrics::{Counter, counter, describe_counter, describe_histogram, histogram};
 use payonce_domain::idempotency::{Fingerprint, RecordId, SettledAnswer};
-use payonce_domain::payment::{Failure, PaymentState};
+use payonce_domain::payment::{Failure, PaymentState, PaymentStatus};
 use payonce_domain::ports::{
     HandOver, HandOverTo, LeaseRenewal, OpenPayment, Opened, Owned, OwnedBy, PaymentRepository,
     Renewed, RepositoryError, Settle, Settled, TakeDue, TakeReviewed,
@@ -103,14 +103,13 @@ impl Counters {
         }
     }
 
-    fn settled(&self, state: &PaymentState) {
+    /// Counts payments that end so.
+    fn of(&self, state: &PaymentState) -> Option<&Counter> {
         match state {
-            PaymentState::Completed { .. } => self.completed.increment(1),
-            PaymentState::Failed { failure: Failure::Declined { .. }, .. } => {
-                self.declined.increment(1);
-            }
-            PaymentState::Failed { failure: Failure::GatewayError, .. } => self.failed.increment(1),
-            PaymentState::Processing | PaymentState::NeedsReview => {}
+            PaymentState::Completed { .. } => Some(&self.completed),
+            PaymentState::Failed { failure: Failure::Declined { .. }, .. } => Some(&self.declined),
+            PaymentState::Failed { failure: Failure::GatewayError, .. } => Some(&self.failed),
+            PaymentState::Processing | PaymentState::NeedsReview => None,
         }
     }
 }
@@ -177,18 +176,18 @@ impl PaymentRepository for MeasuredRepository {
         Ok(opened)
     }
 
-    /// Looks that find nothing are mostly none, and go on as an opening.
+    fn expects_repeats(&self) -> bool {
+        self.repository.expects_repeats()
+    }
+
     async fn replay(
         &self,
         record: &RecordId,
         fingerprint: &Fingerprint,
     ) -> Result<Option<SettledAnswer>, RepositoryError> {
-        let began = Instant::now();
-        let found = self.repository.replay(record, fingerprint).await?;
-        if found.is_some() {
-            self.durations.record(("replay", "replay"), began.elapsed());
-        }
-        Ok(found)
+        let work = self.repository.replay(record, fingerprint);
+        let some = |found: &Option<_>| if found.is_none() { "none" } else { "replay" };
+        self.run("replay", span_of!("replay"), work, some).await
     }
 
     async fn renew(&self, renewal: LeaseRenewal) -> Result<Renewed, RepositoryError> {
@@ -237,14 +236,14 @@ impl PaymentRepository for MeasuredRepository {
 
     async fn settle(&self, settle: Box<Settle>) -> Result<Settled, RepositoryError> {
         let (id, account) = (settle.payment.id, settle.payment.record.account.clone());
-        let state = settle.payment.state.clone();
+        let (counter, status) = (self.counters.of(&settle.payment.state), settle.payment.status());
         let span = span_of!("settle", payment = %id);
         let work = self.repository.settle(settle);
         let settled = self.run("settle", span, work, settling).await?;
         match &settled {
             Settled::Stored(answer) => {
-                self.counters.settled(&state);
-                if matches!(state, PaymentState::Completed { .. }) {
+                counter.inspect(|counter| counter.increment(1));
+                if status == PaymentStatus::Completed {
                     tracing::info!(
                         request_id = answer.request_id.as_str(),
                         account = account.as_str(),

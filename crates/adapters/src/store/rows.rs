@@ -104,7 +104,7 @@ impl<'a> From<&'a IdempotencyRecord> for RecordRow<'a> {
             subject: record.subject.as_str().into(),
             payment_id: SqlUuid(record.payment_id.0),
             fingerprint_version: record.fingerprint.version,
-            fingerprint: record.fingerprint.digest.as_slice().into(),
+            fingerprint: record.fingerprint.digest.as_ref().into(),
             request_id: record.request_id.as_str().into(),
             fence: record.fence.0,
             opening_fence: record.opening_fence.0,
@@ -173,7 +173,7 @@ impl TryFrom<RecordRow<'_>> for IdempotencyRecord {
             payment_id: PaymentId(row.payment_id.0),
             fingerprint: Fingerprint {
                 version: row.fingerprint_version,
-                digest: row.fingerprint.into_owned(),
+                digest: row.fingerprint.into_owned().into(),
             },
             request_id: at.parsed("request_id", row.request_id.parse())?,
             fence: Fence(row.fence),

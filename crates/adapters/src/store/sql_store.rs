@@ -73,6 +73,10 @@ impl<C: Connections> PaymentRepository for SqlStore<C> {
         self.connections.open(open).await
     }
 
+    fn expects_repeats(&self) -> bool {
+        self.connections.expects_repeats()
+    }
+
     async fn replay(
         &self,
         record: &RecordId,

@@ -36,7 +36,7 @@ fn relabelled(key: GatewayKey, label: usize) -> LedgerCharge {
 }
 
 async fn execute(books: &Books, key: GatewayKey, charge: &LedgerCharge) -> Entered {
-    books.execute(key, charge).await.expect("it enters")
+    books.execute(key, Arc::new(charge.clone())).await.expect("it enters")
 }
 
 async fn void(books: &Books, key: GatewayKey) -> LedgerEntry {
@@ -104,7 +104,7 @@ async fn charge_is_kept(books: &Books) {
     let declined = LedgerCharge { decline_code: Some("no_funds".to_owned()), ..charge(key(3)) };
     for (key, charge) in [(key(1), charge(key(1))), (key(2), bare), (key(3), declined)] {
         assert_eq!(found(books, key).await, None);
-        let entry = LedgerEntry::Charge(charge.clone());
+        let entry = LedgerEntry::Charge(Arc::new(charge.clone()));
         let entered = execute(books, key, &charge).await;
         assert_eq!(entered, Entered { entry: entry.clone(), is_new: true });
         let again = execute(books, key, &relabelled(key, 9)).await;
@@ -128,8 +128,9 @@ async fn charge_is_beyond_voiding(books: &Books) {
     let declined = LedgerCharge { decline_code: Some("no_funds".to_owned()), ..charge(key(2)) };
     for (key, charge) in [(key(1), charge(key(1))), (key(2), declined)] {
         execute(books, key, &charge).await;
-        assert_eq!(void(books, key).await, LedgerEntry::Charge(charge.clone()));
-        assert_eq!(found(books, key).await, Some(LedgerEntry::Charge(charge)));
+        let entry = LedgerEntry::Charge(Arc::new(charge));
+        assert_eq!(void(books, key).await, entry);
+        assert_eq!(found(books, key).await, Some(entry));
     }
     assert_eq!(live(books).await, 1);
 }
@@ -190,7 +191,7 @@ pub async fn books_outlive_the_store_that_wrote_them(database: Arc<Database>) {
     void(&first.charges, key(2)).await;
     first.schema.close();
     let second = database.store().await.charges;
-    let replayed = Entered { entry: LedgerEntry::Charge(charge(key(1))), is_new: false };
+    let replayed = Entered { entry: LedgerEntry::Charge(charge(key(1)).into()), is_new: false };
     assert_eq!(execute(&second, key(1), &relabelled(key(1), 9)).await, replayed);
     assert_eq!(found(&second, key(2)).await, Some(LedgerEntry::Voided));
     assert_eq!(live(&second).await, 1);
@@ -213,7 +214,7 @@ pub async fn an_entry_that_no_rule_allows_is_named_and_never_repaired(database: 
     database.execute_unchecked("UPDATE gateway_charges SET status = 'refunded'");
     for refused in [
         store.charges.find(key(1)).await.map(|_| ()),
-        store.charges.execute(key(1), &charge(key(1))).await.map(|_| ()),
+        store.charges.execute(key(1), charge(key(1)).into()).await.map(|_| ()),
         store.charges.void(key(1)).await.map(|_| ()),
     ] {
         let Err(RepositoryError::Inconsistent { place, .. }) = refused else {
@@ -225,7 +226,7 @@ pub async fn an_entry_that_no_rule_allows_is_named_and_never_repaired(database: 
 
 pub async fn books_out_of_reach_are_unavailable(database: Arc<Database>) {
     let books = database.unreachable_store().charges;
-    let refused = books.execute(key(1), &charge(key(1))).await;
+    let refused = books.execute(key(1), charge(key(1)).into()).await;
     assert!(matches!(refused, Err(RepositoryError::Unavailable(_))), "{refused:?}");
     let not_migrated = database.empty_store(OPTIONS).charges;
     assert!(not_migrated.find(key(1)).await.is_err());

@@ -1,9 +1,12 @@
 //! Reads single values of a JSON body; `null` counts as left out.
 
+use std::borrow::Cow;
+
 use payonce_domain::card_data::{self, CardData};
 use payonce_domain::idempotency::{IdempotencyKey, InvalidIdempotencyKey};
 use payonce_domain::money::{Currency, InvalidMoney, Money};
 use payonce_domain::text::{InvalidText, Text};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::fields::Fault;
@@ -75,13 +78,19 @@ pub fn card_fault(found: CardData) -> Fault {
     Fault::new("card_data", found.to_string())
 }
 
-/// Any string.
-pub fn string(raw: &RawValue) -> Result<String, Fault> {
+/// Any string; it stays where it is unless it has escapes.
+pub fn string(raw: &RawValue) -> Result<Cow<'_, str>, Fault> {
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+
     if !raw.get().starts_with('"') {
         return Err(Fault::new("invalid_type", "must be a string"));
     }
-    serde_json::from_str(raw.get())
-        .map_err(|error| Fault::new("invalid_string", format!("must be a valid string: {error}")))
+    match serde_json::from_str(raw.get()) {
+        Ok(Borrowed(string)) => Ok(string),
+        Err(error) => Err(Fault::new("invalid_string", format!("must be a valid string: {error}"))),
+    }
 }
 
 /// A key that travels in a body.

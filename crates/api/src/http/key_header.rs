@@ -1,5 +1,7 @@
 //! Reads the `Idempotency-Key` header.
 
+use std::borrow::Cow;
+
 use actix_web::http::header::{HeaderMap, HeaderValue};
 use payonce_domain::idempotency::IdempotencyKey;
 
@@ -27,20 +29,21 @@ impl KeyHeader {
                 missing
             });
         };
-        let invalid = Problem::new(Code::IdempotencyKeyInvalid);
         if values.next().is_some() {
-            return Err(invalid.detail("Send exactly one Idempotency-Key header."));
+            return Err(invalid("Send exactly one Idempotency-Key header."));
         }
         let Ok(text) = value.to_str() else {
-            return Err(
-                invalid.detail("The key must consist of visible ASCII characters, without spaces.")
-            );
+            return Err(invalid(
+                "The key must consist of visible ASCII characters, without spaces.",
+            ));
         };
         match text.parse() {
             Ok(key) => Ok(Self { key, echo: value.clone() }),
-            Err(error) => {
-                Err(invalid.detail(format!("Correct the Idempotency-Key header: {error}.")))
-            }
+            Err(error) => Err(invalid(format!("Correct the Idempotency-Key header: {error}."))),
         }
     }
+}
+
+fn invalid(detail: impl Into<Cow<'static, str>>) -> Problem {
+    Problem::new(Code::IdempotencyKeyInvalid).detail(detail)
 }

@@ -22,7 +22,7 @@ async fn entry_of(app: &TestApp, key: &str) -> Option<LedgerEntry> {
 }
 
 /// The same, where it is a charge.
-async fn charge_of(app: &TestApp, key: &str) -> LedgerCharge {
+async fn charge_of(app: &TestApp, key: &str) -> Arc<LedgerCharge> {
     match entry_of(app, key).await {
         Some(LedgerEntry::Charge(charge)) => charge,
         other => panic!("no charge: {other:?}"),

@@ -4,6 +4,7 @@
 //! members, white space and `100` against `100.00` do not matter, every field does.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -34,7 +35,7 @@ pub struct Fingerprint {
     /// Which rule; see [`Fingerprint::CURRENT_VERSION`].
     pub version: i16,
     /// SHA-256.
-    pub digest: Vec<u8>,
+    pub digest: Arc<[u8]>,
 }
 
 impl Fingerprint {
@@ -58,7 +59,7 @@ impl Fingerprint {
                 None => update("none"),
             }
         }
-        Self { version: Self::CURRENT_VERSION, digest: hash.finalize().to_vec() }
+        Self { version: Self::CURRENT_VERSION, digest: hash.finalize().as_slice().into() }
     }
 
     /// Whether this build knows the rule that made it.

@@ -243,6 +243,16 @@ impl FoundAnswer {
 pub struct FenceLost;
 
 impl IdempotencyRecord {
+    /// The answer of a settled record, read at this time; [`FoundAnswer::replay`] says who gets it.
+    pub fn answer(self, now: OffsetDateTime) -> Option<FoundAnswer> {
+        let RecordState::Settled(settlement) = self.state else { return None };
+        Some(FoundAnswer {
+            fingerprint: self.fingerprint,
+            last_seen_at: self.last_seen_at,
+            answer: settlement.told(self.request_id, now),
+        })
+    }
+
     /// Decides about a further request, in this order: settled and expired, other fingerprint,
     /// settled, lease alive, lease dead or left open, pending. Changes itself when it is taken.
     pub fn claim_again(&mut self, terms: &ClaimTerms<'_>, now: OffsetDateTime) -> Claim {

@@ -1,5 +1,7 @@
 //! The books of a gateway: one entry for each key, for good.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::RepositoryError;
@@ -34,7 +36,7 @@ pub struct LedgerCharge {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LedgerEntry {
     /// A charge.
-    Charge(LedgerCharge),
+    Charge(Arc<LedgerCharge>),
     /// Nothing: the key was burnt before a charge could come.
     Voided,
 }
@@ -55,7 +57,7 @@ pub trait ChargeLedger: Send + Sync {
     async fn execute(
         &self,
         key: GatewayKey,
-        charge: &LedgerCharge,
+        charge: Arc<LedgerCharge>,
     ) -> Result<Entered, RepositoryError>;
 
     /// The entry of a key, or `None` when it was not seen yet.

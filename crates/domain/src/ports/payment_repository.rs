@@ -302,9 +302,12 @@ pub trait PaymentRepository: Send + Sync {
     /// owns the payment.
     async fn open(&self, open: Arc<OpenPayment>) -> Result<Opened, RepositoryError>;
 
+    /// Whether most requests that come are repeats of answered ones, so that it is worth the wait to ask for
+    /// their answers before they are opened.
+    fn expects_repeats(&self) -> bool;
+
     /// The stored answer to this very request, where it can be told without a lock and nothing is to be
-    /// written for it; whoever gets none opens. For repeats this is as much of opening as they need; a store to
-    /// which few of them come says `None` without a look.
+    /// written for it; whoever gets none opens.
     async fn replay(
         &self,
         record: &RecordId,

@@ -29,6 +29,10 @@ impl PaymentRepository for Line {
         self.ask("open", move |store| store.open(&open)).await
     }
 
+    fn expects_repeats(&self) -> bool {
+        true
+    }
+
     async fn replay(
         &self,
         record: &RecordId,

@@ -8,8 +8,8 @@ use time::macros::datetime;
 
 use super::world::Break;
 use crate::idempotency::{
-    Claim, ClaimTerms, Fence, Fingerprint, FoundAnswer, IdempotencyRecord, RecordId, RecordState,
-    SettledAnswer, Subject, differing_fields,
+    Claim, ClaimTerms, Fence, Fingerprint, IdempotencyRecord, RecordId, RecordState, SettledAnswer,
+    Subject, differing_fields,
 };
 use crate::payment::{Actor, EventKind, NewEvent, Payment, PaymentId, PaymentStatus, Timeline};
 use crate::ports::{
@@ -68,14 +68,7 @@ impl Store {
         record: &RecordId,
         fingerprint: &Fingerprint,
     ) -> Option<SettledAnswer> {
-        let known = self.records.get(record)?;
-        let RecordState::Settled(settlement) = &known.state else { return None };
-        let found = FoundAnswer {
-            fingerprint: known.fingerprint.clone(),
-            last_seen_at: known.last_seen_at,
-            answer: settlement.clone().told(known.request_id.clone(), self.now),
-        };
-        found.replay(fingerprint)
+        self.records.get(record)?.clone().answer(self.now)?.replay(fingerprint)
     }
 
     fn begin(&mut self, call: &OpenPayment, record: &mut IdempotencyRecord) -> Answered<Opened> {

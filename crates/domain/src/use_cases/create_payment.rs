@@ -183,7 +183,7 @@ impl CreatePayment {
         if let Some(answer) = self.pay.replays.find(record, fingerprint).await {
             return Ok(Some(answer));
         }
-        if self.running.is_at(record) {
+        if !self.pay.repository.expects_repeats() || self.running.is_at(record) {
             return Ok(None);
         }
         let asked_at = self.pay.replays.now();

@@ -70,7 +70,7 @@ pub enum ChargeReply {
     /// What became of it.
     Charge {
         /// The charge.
-        charge: LedgerCharge,
+        charge: Arc<LedgerCharge>,
         /// Whether an earlier request executed it.
         is_replay: bool,
     },
@@ -116,9 +116,9 @@ pub enum VoidReply {
     /// The key is burnt.
     Voided,
     /// The charge had been declined before; that stays.
-    Declined(LedgerCharge),
+    Declined(Arc<LedgerCharge>),
     /// The charge had been approved before and is beyond voiding.
-    Settled(LedgerCharge),
+    Settled(Arc<LedgerCharge>),
     /// A request with this key is executing.
     InFlight,
 }
@@ -150,13 +150,13 @@ impl FakeGateway {
         if is_broken {
             return Ok(ChargeReply::Failed.whole());
         }
-        let charge = LedgerCharge {
+        let charge = Arc::new(LedgerCharge {
             id: format!("ch_{}", command.key.0.simple()),
             contents: command.contents,
             reference: command.reference,
             decline_code: (mode == Some(FakeGatewayMode::Decline)).then(|| DECLINE_CODE.to_owned()),
-        };
-        let entered = self.ledger.execute(command.key, &charge).await?;
+        });
+        let entered = self.ledger.execute(command.key, Arc::clone(&charge)).await?;
         Ok(match entered.entry {
             LedgerEntry::Voided => ChargeReply::KeyVoided.whole(),
             LedgerEntry::Charge(known) if known.contents != charge.contents => {
@@ -228,11 +228,15 @@ impl ChargeReply {
 }
 
 /// Does to the answer of an executed charge what the mode says.
-fn disturbed(mode: Option<FakeGatewayMode>, charge: LedgerCharge, is_replay: bool) -> ChargeAnswer {
+fn disturbed(
+    mode: Option<FakeGatewayMode>,
+    charge: Arc<LedgerCharge>,
+    is_replay: bool,
+) -> ChargeAnswer {
     let delivery = match mode {
         Some(FakeGatewayMode::ErrorAfterCharge) => return ChargeReply::Failed.whole(),
         Some(FakeGatewayMode::WrongAmount) => {
-            let charge = with_another_amount(charge);
+            let charge = Arc::new(with_another_amount(&charge));
             return ChargeReply::Charge { charge, is_replay }.whole();
         }
         Some(FakeGatewayMode::ChargeThenTimeout) => Delivery::Never,
@@ -249,9 +253,10 @@ fn disturbed(mode: Option<FakeGatewayMode>, charge: LedgerCharge, is_replay: boo
     ChargeAnswer { reply: ChargeReply::Charge { charge, is_replay }, delivery }
 }
 
-fn with_another_amount(mut charge: LedgerCharge) -> LedgerCharge {
-    charge.contents.amount.insert(0, '1');
-    charge
+fn with_another_amount(charge: &LedgerCharge) -> LedgerCharge {
+    let amount = format!("1{}", charge.contents.amount);
+    let contents = ChargeContents { amount, ..charge.contents.clone() };
+    LedgerCharge { contents, ..charge.clone() }
 }
 
 /// A key whose charge is executing, until it is dropped.

@@ -235,6 +235,7 @@ pub(crate) struct Told {
     pub(crate) renewals: Vec<LeaseRenewal>,
     pub(crate) settles: Vec<Settle>,
     pub(crate) hand_overs: Vec<HandOver>,
+    pub(crate) expects_no_repeats: bool,
     pub(crate) looks: usize,
     /// What a look for a stored answer finds, or that it fails.
     pub(crate) looked_up: Option<Result<SettledAnswer, RepositoryError>>,
@@ -273,6 +274,8 @@ impl Story {
     pub(crate) fn new() -> Self {
         let told = Arc::<Mutex<Told>>::default();
         let mut repository = MockPaymentRepository::new();
+        let expecting = Arc::clone(&told);
+        repository.expect_expects_repeats().returning(move || !lock(&expecting).expects_no_repeats);
         let looking = Arc::clone(&told);
         repository.expect_replay().returning(move |_, _| {
             let mut told = lock(&looking);

@@ -60,7 +60,7 @@ impl KnownRecord {
         Some(FoundAnswer {
             fingerprint: Fingerprint {
                 version: self.fingerprint_version,
-                digest: self.fingerprint,
+                digest: self.fingerprint.into(),
             },
             last_seen_at: self.last_seen_at.0,
             answer: SettledAnswer { answer, expires_at, told_at: self.now.0, request_id },

@@ -33,7 +33,7 @@ fn payload(raw: &RawValue) -> Result<Option<String>, Fault> {
         empty if empty.is_empty() => Err(Fault::new("invalid_length", "must not be empty")),
         payload => {
             card_data::refuse_in_text(&payload).map_err(card_fault)?;
-            Ok(Some(payload))
+            Ok(Some(payload.into_owned()))
         }
     }
 }

@@ -1,10 +1,12 @@
 //! A payment as clients see it.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
-use payonce_domain::payment::{Failure, Payment, PaymentState, PaymentStatus};
+use payonce_domain::money::Money;
+use payonce_domain::payment::{Failure, Payment, PaymentId, PaymentState, PaymentStatus};
 use payonce_domain::text::Text;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::ObjectBuilder;
@@ -12,17 +14,22 @@ use utoipa::openapi::schema::ObjectBuilder;
 use crate::http::openapi::values;
 use crate::http::timestamp::rfc3339;
 
+/// Most payments take no more bytes.
+const USUAL_LENGTH: usize = 512;
+
 /// A payment, in the order of the contract.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Payment)]
 pub struct PaymentView<'a> {
+    #[serde(serialize_with = "collect_str")]
     #[schema(schema_with = values::uuid)]
-    id: String,
+    id: PaymentId,
     #[schema(schema_with = status)]
     status: &'static str,
     /// In major units, with the currency's number of decimals.
+    #[serde(serialize_with = "collect_str")]
     #[schema(schema_with = values::amount)]
-    amount: String,
+    amount: Money,
     #[schema(schema_with = values::currency)]
     currency: &'static str,
     #[schema(required)]
@@ -56,6 +63,10 @@ struct FailureView<'a> {
     /// The issuer's reason.
     #[schema(required)]
     decline_code: Option<&'a str>,
+}
+
+fn collect_str<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
 /// The names of the statuses.
@@ -97,9 +108,9 @@ impl<'a> From<&'a Payment> for PaymentView<'a> {
         };
         let request = &payment.request;
         Self {
-            id: payment.id.to_string(),
+            id: payment.id,
             status: payment.status().as_str(),
-            amount: request.money.to_string(),
+            amount: request.money,
             currency: request.money.currency().code(),
             payment_method: request.payment_method.as_ref().map(Text::as_str),
             reference: request.reference.as_ref().map(Text::as_str),
@@ -127,8 +138,12 @@ impl<'a> From<&'a Failure> for FailureView<'a> {
 
 /// The body of a payment.
 pub fn body(payment: &Payment) -> Vec<u8> {
-    // Strings, numbers and maps of strings always serialise.
-    serde_json::to_vec(&PaymentView::from(payment)).unwrap_or_default()
+    let mut body = Vec::with_capacity(USUAL_LENGTH);
+    match serde_json::to_writer(&mut body, &PaymentView::from(payment)) {
+        Ok(()) => body,
+        // Strings, numbers and maps of strings always serialise.
+        Err(_never) => Vec::new(),
+    }
 }
 
 /// A payment as indented JSON, for people.

@@ -31,9 +31,9 @@ impl ChargeLedger for Books {
     async fn execute(
         &self,
         key: GatewayKey,
-        charge: &LedgerCharge,
+        charge: Arc<LedgerCharge>,
     ) -> Result<Entered, RepositoryError> {
-        Ok(self.enter(key, LedgerEntry::Charge(charge.clone())))
+        Ok(self.enter(key, LedgerEntry::Charge(charge)))
     }
 
     async fn find(&self, key: GatewayKey) -> Result<Option<LedgerEntry>, RepositoryError> {
@@ -92,13 +92,13 @@ fn command(mode: Option<FakeGatewayMode>) -> ChargeCommand {
     }
 }
 
-fn executed(decline_code: Option<&str>) -> LedgerCharge {
-    LedgerCharge {
+fn executed(decline_code: Option<&str>) -> Arc<LedgerCharge> {
+    Arc::new(LedgerCharge {
         id: "ch_00000000000000000000000000000001".to_owned(),
         contents: command(None).contents,
         reference: command(None).reference,
         decline_code: decline_code.map(str::to_owned),
-    }
+    })
 }
 
 async fn charge(gateway: &FakeGateway, command: ChargeCommand) -> ChargeAnswer {
@@ -216,7 +216,7 @@ async fn each_mode_breaks_in_its_own_way() {
             Mode::Decline => replied(Some("card_declined"), Delivery::Whole),
             Mode::WrongAmount => {
                 let mut charge = executed(None);
-                charge.contents.amount = "1100.00".to_owned();
+                Arc::make_mut(&mut charge).contents.amount = "1100.00".to_owned();
                 (ChargeReply::Charge { charge, is_replay: false }.whole(), true)
             }
         };

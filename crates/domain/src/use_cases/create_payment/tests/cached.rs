@@ -101,6 +101,18 @@ async fn an_answer_that_a_look_finds_is_replayed_and_kept_and_nothing_is_opened(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_expects_no_repeats_is_asked_by_opening_alone() {
+    let story = untouched();
+    let told = Arc::clone(&story.told);
+    lock(&told).expects_no_repeats = true;
+    lock(&told).looked_up = Some(Err(unavailable()));
+    let (create, calls) = opens(story, |_| Ok(Opened::Replay(settled("stored"))));
+    let (answer, is_replay) = answer(create.execute(command(NO_WAIT)).await);
+    assert_eq!((&*answer, is_replay), (&settled("stored"), true));
+    assert_eq!((lock(&calls).len(), lock(&told).looks), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_look_that_fails_fails_the_request_before_anything_is_opened() {
     let story = untouched();
     lock(&story.told).looked_up = Some(Err(unavailable()));
