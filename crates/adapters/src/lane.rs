@@ -287,7 +287,7 @@ impl<B: Batches> Thread<B> {
 }
 
 fn batch_sizes() -> Histogram {
-    describe_histogram!(CALLS, "How many writes shared one transaction.");
+    describe_histogram!(CALLS, "How many calls shared one transaction.");
     histogram!(CALLS)
 }
 

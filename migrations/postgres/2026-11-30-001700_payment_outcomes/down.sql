@@ -36,6 +36,9 @@ CREATE TYPE event_to_insert AS (
 
 DROP TYPE payment_opening, payment_settlement;
 
+-- What is settled from here on fails, and is settled as it was before once this has been undone.
+LOCK TABLE payment_outcomes IN ACCESS EXCLUSIVE MODE;
+
 -- The payment's own row tells its end again, and so does a row of its timeline.
 UPDATE payments
 SET status = outcome.status, gateway_reference = outcome.gateway_reference, failure_code = outcome.failure_code,
@@ -62,4 +65,5 @@ SELECT account_id, payment_id, fence, step + 1, at, actor, followed_by, NULL, NU
 FROM payment_events WHERE followed_by IS NOT NULL;
 
 DROP TABLE payment_outcomes;
+DROP INDEX payments_failed;
 ALTER TABLE payments SET (fillfactor = 45);

@@ -11,6 +11,8 @@ CREATE TABLE payment_outcomes (
     failure_code text CHECK (failure_code IN ('payment_declined', 'gateway_error')),
     decline_code text,
     completed_at timestamptz NOT NULL,
+    -- When a payment that failed was made: what lists of failures are in the order of.
+    created_at timestamptz,
     -- The last row of the timeline, as in payment_events: what proved the end, or the end alone.
     fence bigint NOT NULL,
     step integer NOT NULL,
@@ -24,26 +26,31 @@ CREATE TABLE payment_outcomes (
     PRIMARY KEY (payment_id, account_id),
     CONSTRAINT what_is_paid_names_its_charge
         CHECK (status <> 'COMPLETED' OR gateway_reference IS NOT NULL),
-    CONSTRAINT what_failed_says_why CHECK ((status = 'FAILED') = (failure_code IS NOT NULL)),
+    CONSTRAINT what_failed_says_why
+        CHECK ((status = 'FAILED') = (failure_code IS NOT NULL) AND (failure_code IS NULL) = (created_at IS NULL)),
     CONSTRAINT a_decline_is_a_failure
         CHECK (decline_code IS NULL OR failure_code = 'payment_declined')
 );
+
+-- Lists of failures pass over no other payments.
+CREATE INDEX payment_outcomes_failed ON payment_outcomes (account_id, created_at, payment_id) WHERE status = 'FAILED';
+CREATE INDEX payments_failed ON payments (account_id, created_at, id) WHERE status = 'FAILED';
 
 -- A payment's row needs no room for its settled version any more.
 ALTER TABLE payments RESET (fillfactor);
 
 CREATE VIEW payment_states AS
 SELECT payments.account_id, payments.id, payments.key_space, payments.key, payments.generation, payments.operation,
-    COALESCE(outcome.status, payments.status) AS status,
+    CASE WHEN outcome.payment_id IS NULL THEN payments.status ELSE outcome.status END AS status,
     payments.amount_minor, payments.currency, payments.payment_method, payments.reference, payments.description,
     payments.metadata, payments.gateway_kind, payments.gateway_base_url, payments.gateway_account,
     payments.gateway_key, payments.gateway_request,
-    COALESCE(outcome.gateway_reference, payments.gateway_reference) AS gateway_reference,
+    CASE WHEN outcome.payment_id IS NULL THEN payments.gateway_reference ELSE outcome.gateway_reference END AS gateway_reference,
     payments.attempts, payments.first_sent_at, payments.void_intended_at,
-    COALESCE(outcome.failure_code, payments.failure_code) AS failure_code,
-    COALESCE(outcome.decline_code, payments.decline_code) AS decline_code,
+    CASE WHEN outcome.payment_id IS NULL THEN payments.failure_code ELSE outcome.failure_code END AS failure_code,
+    CASE WHEN outcome.payment_id IS NULL THEN payments.decline_code ELSE outcome.decline_code END AS decline_code,
     payments.created_at,
-    COALESCE(outcome.completed_at, payments.completed_at) AS completed_at,
+    CASE WHEN outcome.payment_id IS NULL THEN payments.completed_at ELSE outcome.completed_at END AS completed_at,
     payments.opening_fence
 FROM payments LEFT JOIN payment_outcomes AS outcome
     ON outcome.payment_id = payments.id AND outcome.account_id = payments.account_id;
@@ -65,10 +72,20 @@ UNION ALL
 SELECT account_id, payment_id, fence, step + 1, at, actor, followed_by, NULL, NULL
 FROM payment_outcomes WHERE followed_by IS NOT NULL;
 
--- Who may write timelines may write ends, and who may read payments may read where they stand.
+-- Who may write timelines may write ends, and who may read payments may read where they stand: they and nobody
+-- else, whatever default privileges say.
 DO $$
 DECLARE one record;
 BEGIN
+    FOR one IN
+        SELECT new.oid::regclass AS object,
+            CASE privilege.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(privilege.grantee)) END AS role
+        FROM pg_class AS new CROSS JOIN aclexplode(new.relacl) AS privilege
+        WHERE new.oid IN ('payment_outcomes'::regclass, 'payment_states'::regclass)
+            AND privilege.grantee <> new.relowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', one.object, one.role);
+    END LOOP;
     FOR one IN
         SELECT new.name AS object, privilege.privilege_type AS privilege,
             CASE WHEN privilege.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS more,
@@ -132,6 +149,7 @@ CREATE TYPE payment_settlement AS (
     failure_code text,
     decline_code text,
     completed_at timestamptz,
+    created_at timestamptz,
     fence bigint,
     step integer,
     actor text,

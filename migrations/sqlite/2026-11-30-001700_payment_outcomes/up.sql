@@ -11,6 +11,8 @@ CREATE TABLE payment_outcomes (
     failure_code text CHECK (failure_code = 'payment_declined' OR failure_code = 'gateway_error'),
     decline_code text,
     completed_at integer NOT NULL,
+    -- When a payment that failed was made: what lists of failures are in the order of.
+    created_at integer,
     -- The last row of the timeline, as in payment_events: what proved the end, or the end alone.
     fence integer NOT NULL,
     step integer NOT NULL,
@@ -25,22 +27,26 @@ CREATE TABLE payment_outcomes (
     -- A payment ends once.
     PRIMARY KEY (payment_id, account_id),
     CHECK (status <> 'COMPLETED' OR gateway_reference IS NOT NULL),
-    CHECK ((status = 'FAILED') = (failure_code IS NOT NULL)),
+    CHECK ((status = 'FAILED') = (failure_code IS NOT NULL) AND (failure_code IS NULL) = (created_at IS NULL)),
     CHECK (decline_code IS NULL OR failure_code = 'payment_declined')
 ) STRICT, WITHOUT ROWID;
 
+-- Lists of failures pass over no other payments.
+CREATE INDEX payment_outcomes_failed ON payment_outcomes (account_id, created_at, payment_id) WHERE status = 'FAILED';
+CREATE INDEX payments_failed ON payments (account_id, created_at, id) WHERE status = 'FAILED';
+
 CREATE VIEW payment_states AS
 SELECT payments.account_id, payments.id, payments.key_space, payments.key, payments.generation, payments.operation,
-    COALESCE(outcome.status, payments.status) AS status,
+    CASE WHEN outcome.payment_id IS NULL THEN payments.status ELSE outcome.status END AS status,
     payments.amount_minor, payments.currency, payments.payment_method, payments.reference, payments.description,
     payments.metadata, payments.gateway_kind, payments.gateway_base_url, payments.gateway_account,
     payments.gateway_key, payments.gateway_request,
-    COALESCE(outcome.gateway_reference, payments.gateway_reference) AS gateway_reference,
+    CASE WHEN outcome.payment_id IS NULL THEN payments.gateway_reference ELSE outcome.gateway_reference END AS gateway_reference,
     payments.attempts, payments.first_sent_at, payments.void_intended_at,
-    COALESCE(outcome.failure_code, payments.failure_code) AS failure_code,
-    COALESCE(outcome.decline_code, payments.decline_code) AS decline_code,
+    CASE WHEN outcome.payment_id IS NULL THEN payments.failure_code ELSE outcome.failure_code END AS failure_code,
+    CASE WHEN outcome.payment_id IS NULL THEN payments.decline_code ELSE outcome.decline_code END AS decline_code,
     payments.created_at,
-    COALESCE(outcome.completed_at, payments.completed_at) AS completed_at,
+    CASE WHEN outcome.payment_id IS NULL THEN payments.completed_at ELSE outcome.completed_at END AS completed_at,
     payments.opening_fence
 FROM payments LEFT JOIN payment_outcomes AS outcome
     ON outcome.payment_id = payments.id AND outcome.account_id = payments.account_id;

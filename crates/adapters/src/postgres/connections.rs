@@ -95,6 +95,7 @@ impl Connections for PostgresConnections {
     ) -> Result<Option<SettledAnswer>, RepositoryError> {
         let call = Box::new(record.clone());
         let Reply { end, .. } = self.lane.call(|reply| Call::Look(Queued { call, reply })).await?;
+        // Where the batch failed, opening tells what there is.
         let found = end.flatten().and_then(|known| known.answer());
         Ok(found.and_then(|found| found.replay(fingerprint)))
     }

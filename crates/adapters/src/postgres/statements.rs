@@ -1,13 +1,13 @@
 //! The protocol's statements on PostgreSQL.
 
-use diesel::dsl::{count_star, min};
+use diesel::dsl::{count_star, min, sql};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Bool, Text};
 use payonce_domain::account::AccountId;
 use payonce_domain::gateway::GatewayIdentity;
 use payonce_domain::gateway::GatewayKey;
 use payonce_domain::idempotency::RecordId;
-use payonce_domain::payment::{Payment, PaymentEvent, PaymentId};
+use payonce_domain::payment::{Payment, PaymentEvent, PaymentId, PaymentStatus};
 use payonce_domain::ports::{KnownKey, LeaseRenewal, PaymentPage, TakeDue};
 use payonce_domain::transaction::TransactionKey;
 use time::OffsetDateTime;
@@ -17,11 +17,12 @@ use crate::store::backlog::{self, BacklogStatements, StateRow, shared_backlog_st
 use crate::store::charge_ledger::{ChargeRow, LedgerStatements, shared_ledger_statements};
 use crate::store::ending::Ending;
 use crate::store::error::StoreError;
-use crate::store::queries::{ListCall, Queries, page, shared_queries};
+use crate::store::queries::{ListCall, Queries, one_page, page, shared_queries};
 use crate::store::rows::{PaymentRow, RecordRow};
 use crate::store::schema::{
-    api_keys, gateway_charges, idempotency_records, payment_events, payment_states,
-    payment_timeline, payments, pinned_settings, transaction_conflicts, transactions,
+    api_keys, gateway_charges, idempotency_records, payment_events, payment_outcomes,
+    payment_states, payment_timeline, payments, pinned_settings, transaction_conflicts,
+    transactions,
 };
 use crate::store::statements::{Statements, shared_statements};
 use crate::store::timeline::{EventRow, TimelineRow};

@@ -17,6 +17,8 @@ pub struct Ending<'a> {
     pub(crate) failure_code: Option<&'static str>,
     pub(crate) decline_code: Option<&'a str>,
     pub(crate) completed_at: SqlTime,
+    /// When a payment that failed was made: lists of failures are in the order of that.
+    pub(crate) created_at: Option<SqlTime>,
     pub(crate) last: EventRow<'a>,
     /// Rows of `payment_events`; none where one attempt proved it.
     pub(crate) before: Vec<EventRow<'a>>,
@@ -46,6 +48,7 @@ impl<'a> Ending<'a> {
             failure_code,
             decline_code,
             completed_at,
+            created_at: failure_code.map(|_fails| SqlTime::truncated(payment.created_at)),
             last,
             before,
         })

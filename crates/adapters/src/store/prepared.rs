@@ -176,7 +176,8 @@ pub struct InsertOutcome<'a>(pub &'a Ending<'a>);
 
 prepared!(InsertOutcome, this:
     "INSERT INTO payment_outcomes (account_id, payment_id, status, gateway_reference, failure_code, \
-     decline_code, completed_at, fence, step, at, actor, kind, attempt, detail, followed_by) VALUES (",
+     decline_code, completed_at, created_at, fence, step, at, actor, kind, attempt, detail, followed_by) \
+     VALUES (",
     this.0.last.account_id => Text;
     ", ", &this.0.last.payment_id => Id;
     ", ", this.0.status => Text;
@@ -184,6 +185,7 @@ prepared!(InsertOutcome, this:
     ", ", &this.0.failure_code => Nullable<Text>;
     ", ", &this.0.decline_code => Nullable<Text>;
     ", ", &this.0.completed_at => Instant;
+    ", ", &this.0.created_at => Nullable<Instant>;
     ", ", &this.0.last.fence => BigInt;
     ", ", &this.0.last.step => Integer;
     ", ", &this.0.last.at => Instant;

@@ -54,6 +54,27 @@ pub trait Queries {
     ) -> Result<Option<Vec<PaymentEvent>>, StoreError>;
 }
 
+/// What a query of payments, or of what tells when they were made, selects of one page: one row more than there is
+/// room for, newest first.
+macro_rules! one_page {
+    ($query:ident, $id:expr, $table:ident, $call:ident) => {
+        if let Some(from) = $call.filter.created_from {
+            $query = $query.filter($table::created_at.ge(SqlTime(from)));
+        }
+        if let Some(to) = $call.filter.created_to {
+            $query = $query.filter($table::created_at.lt(SqlTime(to)));
+        }
+        if let Some(after) = $call.after {
+            let (at, id) = (SqlTime(after.created_at), SqlUuid(after.id.0));
+            let same_time = $table::created_at.eq(at).and($id.lt(id));
+            $query = $query.filter($table::created_at.lt(at).or(same_time));
+        }
+        $query =
+            $query.order(($table::created_at.desc(), $id.desc())).limit(i64::from($call.limit) + 1);
+    };
+}
+pub(crate) use one_page;
+
 /// The queries, which both stores spell alike.
 macro_rules! shared_queries {
     () => {
@@ -83,21 +104,44 @@ macro_rules! shared_queries {
             let mut query = payment_states::table
                 .filter(payment_states::account_id.eq(account.as_str()))
                 .select(PaymentRow::as_select())
-                .order((payment_states::created_at.desc(), payment_states::id.desc()))
-                .limit(i64::from(call.limit) + 1)
                 .into_boxed();
             let filter = &call.filter;
-            if let Some(status) = filter.status {
-                query = query.filter(payment_states::status.eq(status.as_str()));
-                if !status.is_final() {
-                    // Few are under way; their records are found by indexes of their own.
+            let has_own_index = filter.reference.is_some() || filter.idempotency_key.is_some();
+            match filter.status {
+                None => {}
+                // Failures may be few among many, and have indexes of their own, which hold of a word that
+                // stands in the query.
+                Some(PaymentStatus::Failed) if !has_own_index => {
+                    let mut outcomes = payment_outcomes::table
+                        .filter(payment_outcomes::account_id.eq(account.as_str()))
+                        .filter(sql::<Bool>("payment_outcomes.status = 'FAILED'"))
+                        .select(payment_outcomes::payment_id)
+                        .into_boxed();
+                    one_page!(outcomes, payment_outcomes::payment_id, payment_outcomes, call);
+                    let mut before_outcomes = payments::table
+                        .filter(payments::account_id.eq(account.as_str()))
+                        .filter(sql::<Bool>("payments.status = 'FAILED'"))
+                        .select(payments::id)
+                        .into_boxed();
+                    one_page!(before_outcomes, payments::id, payments, call);
+                    let failed = outcomes.union_all(before_outcomes);
+                    query = query.filter(payment_states::id.eq_any(failed));
+                }
+                Some(status @ (PaymentStatus::Completed | PaymentStatus::Failed)) => {
+                    query = query.filter(payment_states::status.eq(status.as_str()));
+                }
+                // Few are under way; their records are found by indexes of their own.
+                Some(status @ (PaymentStatus::Processing | PaymentStatus::NeedsReview)) => {
                     let records = idempotency_records::table
                         .filter(idempotency_records::account_id.eq(account.as_str()))
                         .select(idempotency_records::payment_id);
                     let due = records.filter(idempotency_records::due_at.is_not_null());
-                    let in_review = records.filter(idempotency_records::state.eq("in_review"));
+                    let in_review =
+                        records.filter(sql::<Bool>("idempotency_records.state = 'in_review'"));
                     let under_way = due.union_all(in_review);
-                    query = query.filter(payment_states::id.eq_any(under_way));
+                    query = query
+                        .filter(payment_states::id.eq_any(under_way))
+                        .filter(payment_states::status.eq(status.as_str()));
                 }
             }
             if let Some(reference) = &filter.reference {
@@ -108,17 +152,7 @@ macro_rules! shared_queries {
                     .filter(payment_states::key_space.eq("key"))
                     .filter(payment_states::key.eq(key.as_str()));
             }
-            if let Some(from) = filter.created_from {
-                query = query.filter(payment_states::created_at.ge(SqlTime(from)));
-            }
-            if let Some(to) = filter.created_to {
-                query = query.filter(payment_states::created_at.lt(SqlTime(to)));
-            }
-            if let Some(after) = call.after {
-                let (at, id) = (SqlTime(after.created_at), SqlUuid(after.id.0));
-                let same_time = payment_states::created_at.eq(at).and(payment_states::id.lt(id));
-                query = query.filter(payment_states::created_at.lt(at).or(same_time));
-            }
+            one_page!(query, payment_states::id, payment_states, call);
             page(query.load(self)?, call.limit)
         }
 

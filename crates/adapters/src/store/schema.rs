@@ -102,6 +102,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use crate::store::values::{Id, Instant};
+
+    // What lists are made by; each store writes the whole of it by a statement of its own.
+    payment_outcomes (payment_id, account_id) {
+        account_id -> Text,
+        payment_id -> Id,
+        created_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::Text;
 
     pinned_settings (name) {
@@ -110,7 +122,12 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(idempotency_records, payments, payment_states);
+diesel::allow_tables_to_appear_in_same_query!(
+    idempotency_records,
+    payments,
+    payment_states,
+    payment_outcomes
+);
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Integer, Nullable, Text};

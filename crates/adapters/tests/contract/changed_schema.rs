@@ -78,9 +78,15 @@ async fn what_was_granted_outlives_migrations_and_holds_for_what_takes_its_place
         let mut conn = PgConnection::establish(database.url()).expect("the server is there");
         conn.batch_execute(&format!("CREATE ROLE {role}")).expect("it is made");
         let before = may("SELECT", "payment_timeline");
+        let nobody = format!("{role}_by_default");
         let grants = format!(
             "GRANT SELECT ON payment_timeline, payments TO {role};
-             GRANT INSERT, SELECT ON payment_events TO {role}"
+             GRANT INSERT, SELECT ON payment_events TO {role};
+             CREATE ROLE {nobody};
+             DO $$ BEGIN EXECUTE format(
+                 'ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT ALL ON TABLES TO {role}, {nobody}',
+                 current_schema());
+             END $$"
         );
         conn.batch_execute(&grants).expect("it may");
         let mut after_down = Vec::new();
@@ -99,11 +105,20 @@ async fn what_was_granted_outlives_migrations_and_holds_for_what_takes_its_place
             ("INSERT", "payment_states"),
         ]
         .map(|(privilege, relation)| may(privilege, relation));
-        let gone = format!("DROP OWNED BY {role}; DROP ROLE {role}");
+        let by_default = database.number(&format!(
+            "SELECT count(*) FROM pg_class CROSS JOIN aclexplode(relacl) AS privilege
+             WHERE pg_class.oid IN ('payment_outcomes'::regclass, 'payment_states'::regclass)
+                 AND grantee = '{nobody}'::regrole"
+        ));
+        let gone = format!(
+            "DROP OWNED BY {role}, {nobody};
+             DROP ROLE {role}, {nobody}"
+        );
         conn.batch_execute(&gone).expect("it goes");
         assert!(!before);
         assert_eq!(after_down, [true, true]);
         assert_eq!(after_up, [true, true, true, true, false, false]);
+        assert_eq!(by_default, 0);
     })
     .await;
 }

@@ -68,8 +68,9 @@ pub async fn of_payments_settled_at_once_one_that_cannot_be_stored_fails_alone(
     database
         .execute(
             "INSERT INTO payment_outcomes (account_id, payment_id, status, failure_code,
-                 completed_at, fence, step, at, actor, kind)
-             SELECT account_id, id, 'FAILED', 'gateway_error', created_at, 1, 1, created_at, 'request', 'failed'
+                 completed_at, created_at, fence, step, at, actor, kind)
+             SELECT account_id, id, 'FAILED', 'gateway_error', created_at, created_at, 1, 1, created_at, 'request',
+                 'failed'
              FROM payments WHERE key = 'k0'",
         )
         .expect("it runs");

@@ -88,6 +88,7 @@ payonce_testing::promises! {
         a_final_payment_never_gets_another_end,
         a_settle_that_is_refused_writes_nothing,
         a_settle_that_tells_of_no_end_writes_nothing,
+        a_settle_whose_timeline_cannot_be_written_whole_writes_nothing,
         a_settle_needs_no_living_lease_only_the_fence,
     }
     expiry {
@@ -157,6 +158,8 @@ payonce_testing::promises! {
         lists_run_newest_first_through_pages_without_gap_or_repeat,
         a_newer_payment_does_not_move_the_next_page,
         each_filter_selects,
+        each_status_lists_all_payments_that_are_in_it,
+        failures_are_listed_in_order_and_page_by_page_however_they_are_stored,
         a_filter_holds_across_pages,
         a_key_is_found_with_the_time_of_the_store,
         an_unknown_payment_is_not_found,

@@ -1,16 +1,21 @@
 //! Reading payments and keys.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use payonce_domain::idempotency::{IdempotencyKey, KeySpace, RecordId};
 use payonce_domain::money::{Currency, Money};
-use payonce_domain::payment::{Payment, PaymentId, PaymentRequest, PaymentStatus};
-use payonce_domain::ports::{HandOver, HandOverTo, OpenPayment, PageCursor, PaymentFilter};
+use payonce_domain::payment::{Payment, PaymentId, PaymentRequest, PaymentStatus, Verdict};
+use payonce_domain::ports::{
+    HandOver, HandOverTo, OpenPayment, Opened, Owned, PageCursor, PaymentFilter, Settle,
+    TakeReviewed,
+};
 use time::Duration;
 use uuid::Uuid;
 
 use crate::fixtures::{
-    account, hand_over, key, metadata, money, open, open_for, record, request, settle, text,
+    HANDED_OVER_FOR, LEASE, account, hand_over, key, metadata, money, open, open_for, record,
+    request, settle, text,
 };
 use crate::harness::{Database, Store};
 
@@ -116,11 +121,12 @@ pub async fn lists_run_newest_first_through_pages_without_gap_or_repeat(database
     assert_eq!(all.len(), 12);
     let order = |payment: &Payment| (payment.created_at, payment.id);
     assert!(all.is_sorted_by(|one, next| order(one) > order(next)), "{all:?}");
-    let moments: std::collections::BTreeSet<_> = all.iter().map(|one| one.created_at).collect();
+    let moments: BTreeSet<_> = all.iter().map(|one| one.created_at).collect();
     assert_eq!(moments.len(), 3);
 
     for limit in [1, 2, 3, 4, 5, 11, 12, 13] {
-        assert_eq!(pages(&store, limit).await, all, "by {limit}");
+        let pages = pages(&store, &PaymentFilter::default(), limit).await;
+        assert_eq!(pages, all, "by {limit}");
     }
 }
 
@@ -207,6 +213,132 @@ pub async fn each_filter_selects(database: Arc<Database>) {
     }
 }
 
+pub async fn each_status_lists_all_payments_that_are_in_it(database: Arc<Database>) {
+    let store = database.store().await;
+    let of_another = |name| RecordId { account: "another".parse().expect("valid"), ..record(name) };
+    let handing = async |name, to| {
+        let owned = store.own(open(name)).await;
+        let call = HandOver { to, ..hand_over(&owned) };
+        store.payments.hand_over(call).await.expect("it does");
+        owned.payment.id
+    };
+    let queued = match store.open(OpenPayment { queued: true, ..open("queued") }).await {
+        Opened::Pending(payment) => payment.id,
+        other => panic!("{other:?}"),
+    };
+    let running = store.own(open("running")).await.payment.id;
+    let unknown = handing("unknown", HandOverTo::Recovery(HANDED_OVER_FOR)).await;
+    let to_client = HandOverTo::Client { due_in: HANDED_OVER_FOR, open_for: HANDED_OVER_FOR };
+    let left_open = handing("open", to_client).await;
+    let in_review = handing("in-review", HandOverTo::Review).await;
+    let taken_back = handing("taken-back", HandOverTo::Review).await;
+    let (record, note) = (record("taken-back"), "Ada".to_owned());
+    let take = TakeReviewed { record, payment: taken_back, lease: LEASE, note };
+    store.payments.take_reviewed(take).await.expect("it answers").expect("it is in review");
+    let mut ended = Vec::new();
+    for name in ["failed", "failed-before", "completed", "completed-before"] {
+        let owned = store.own(open(name)).await;
+        let fails = name.starts_with("failed");
+        store.settle(if fails { failing(&owned) } else { settle(&owned, "paid") }).await;
+        let others = store.own(OpenPayment { record: of_another(name), ..open(name) }).await;
+        store.settle(if fails { failing(&others) } else { settle(&others, "paid") }).await;
+        ended.push(owned.payment.id);
+    }
+    as_before_outcomes(&database);
+    let (failed, completed) = ended.split_at(2);
+    for (status, expected) in [
+        (PaymentStatus::Processing, &[queued, running, unknown, left_open][..]),
+        (PaymentStatus::NeedsReview, &[in_review, taken_back]),
+        (PaymentStatus::Failed, failed),
+        (PaymentStatus::Completed, completed),
+    ] {
+        let filter = PaymentFilter { status: Some(status), ..PaymentFilter::default() };
+        let found = list(&store, &filter).await;
+        assert!(found.iter().all(|found| found.status() == status), "{status:?}");
+        let ids: BTreeSet<_> = found.iter().map(|found| found.id.0).collect();
+        assert_eq!(ids, expected.iter().map(|id| id.0).collect(), "{status:?}");
+        assert_eq!(found.len(), expected.len(), "{status:?}");
+    }
+}
+
+pub async fn failures_are_listed_in_order_and_page_by_page_however_they_are_stored(
+    database: Arc<Database>,
+) {
+    let store = database.store().await;
+    for n in 0..18 {
+        let name = if n % 2 == 0 { format!("k{n}-before") } else { format!("k{n}") };
+        let reference = text(if n < 9 { "older" } else { "newer" });
+        let request = PaymentRequest { reference, ..request() };
+        let owned = store.own(OpenPayment { request: request.into(), ..open(&name) }).await;
+        let ends = if n % 3 == 0 { settle(&owned, "paid") } else { failing(&owned) };
+        store.settle(ends).await;
+    }
+    let of_payments = "SELECT count(*) AS n FROM payment_outcomes AS outcome
+        JOIN payments ON id = payment_id AND payments.created_at = outcome.created_at";
+    assert_eq!(database.number(of_payments), 12);
+    as_before_outcomes(&database);
+    // Three moments of six payments each, of which four have failed.
+    let newest = "(SELECT max(created_at) FROM payments)";
+    for (hours, six) in [(2, 0..6), (1, 6..12), (0, 12..18)] {
+        let keys: Vec<_> = six.map(|n| format!("'k{n}', 'k{n}-before'")).collect();
+        let keys = keys.join(", ");
+        let at = if hours == 0 { newest.to_owned() } else { database.hours_before(newest, hours) };
+        let statements = format!(
+            "UPDATE payments SET created_at = {at} WHERE key IN ({keys});
+             UPDATE payment_outcomes
+                 SET created_at = (SELECT created_at FROM payments WHERE id = payment_id)
+                 WHERE status = 'FAILED'"
+        );
+        database.execute(&statements).expect("it runs");
+    }
+    let failed: Vec<_> = store
+        .all_payments()
+        .await
+        .into_iter()
+        .filter(|payment| payment.status() == PaymentStatus::Failed)
+        .collect();
+    assert_eq!(failed.len(), 12);
+    let only = || PaymentFilter { status: Some(PaymentStatus::Failed), ..PaymentFilter::default() };
+    for limit in [1, 2, 3, 4, 5, 11, 12, 13] {
+        assert_eq!(pages(&store, &only(), limit).await, failed, "by {limit}");
+    }
+    let middle = failed[4].created_at;
+    let from = PaymentFilter { created_from: Some(middle), ..only() };
+    assert_eq!(pages(&store, &from, 3).await, failed[..8]);
+    let to = PaymentFilter { created_to: Some(middle), ..only() };
+    assert_eq!(pages(&store, &to, 3).await, failed[8..]);
+    let older = PaymentFilter { reference: text("older"), ..only() };
+    let of_older = failed.iter().filter(|payment| payment.request.reference == text("older"));
+    assert!(pages(&store, &older, 2).await.iter().eq(of_older));
+    let of_key = PaymentFilter { idempotency_key: Some(key("k1")), ..only() };
+    assert_eq!(pages(&store, &of_key, 2).await.len(), 1);
+}
+
+fn failing(owned: &Owned) -> Settle {
+    let later = owned.now + Duration::SECOND;
+    let payment = owned.payment.clone().conclude(Verdict::Voided, later);
+    Settle { payment: payment.expect("it may end"), ..settle(owned, "failed") }
+}
+
+/// Makes of ended payments, whose keys end so, what instances wrote that knew nothing of outcomes.
+fn as_before_outcomes(database: &Database) {
+    let ends = |status, columns| {
+        format!(
+            "UPDATE payments SET status = '{status}', completed_at = created_at, {columns}
+                 WHERE key LIKE '%-before' AND id IN
+                     (SELECT payment_id FROM payment_outcomes WHERE status = '{status}')"
+        )
+    };
+    let statements = [
+        ends("FAILED", "failure_code = 'gateway_error'"),
+        ends("COMPLETED", "gateway_reference = 'ch_1'"),
+        "DELETE FROM payment_outcomes
+             WHERE payment_id IN (SELECT id FROM payments WHERE key LIKE '%-before')"
+            .to_owned(),
+    ];
+    database.execute(&statements.join(";")).expect("it runs");
+}
+
 pub async fn a_filter_holds_across_pages(database: Arc<Database>) {
     let store = database.store().await;
     for n in 0..6 {
@@ -260,13 +392,12 @@ async fn list(store: &Store, filter: &PaymentFilter) -> Vec<Payment> {
     page.payments
 }
 
-/// All payments, read page by page; every page but the last is full.
-async fn pages(store: &Store, limit: u32) -> Vec<Payment> {
+/// All that the filter selects, read page by page; every page but the last is full.
+async fn pages(store: &Store, filter: &PaymentFilter, limit: u32) -> Vec<Payment> {
     let mut all = Vec::new();
     let mut after = None;
     loop {
-        let everything = PaymentFilter::default();
-        let page = store.queries.list(&account(), &everything, after, limit).await;
+        let page = store.queries.list(&account(), filter, after, limit).await;
         let page = page.expect("it lists");
         let size = u32::try_from(page.payments.len()).expect("small");
         assert!(page.next.is_none() || size == limit, "{size} of {limit} and more to come");

@@ -213,8 +213,9 @@ pub async fn a_final_payment_never_gets_another_end(database: Arc<Database>) {
     database
         .execute(
             "INSERT INTO payment_outcomes (account_id, payment_id, status, failure_code,
-                 completed_at, fence, step, at, actor, kind)
-             SELECT account_id, id, 'FAILED', 'gateway_error', created_at, 1, 1, created_at, 'request', 'failed'
+                 completed_at, created_at, fence, step, at, actor, kind)
+             SELECT account_id, id, 'FAILED', 'gateway_error', created_at, created_at, 1, 1, created_at, 'request',
+                 'failed'
              FROM payments",
         )
         .expect("it runs");
@@ -257,6 +258,30 @@ pub async fn a_settle_that_tells_of_no_end_writes_nothing(database: Arc<Database
         assert_eq!(store.snapshot(&owned.payment).await, before);
     }
     stored(store.settle(settle(&owned, "paid")).await);
+}
+
+/// What led to the end has rows of its own: without them there is no end.
+pub async fn a_settle_whose_timeline_cannot_be_written_whole_writes_nothing(
+    database: Arc<Database>,
+) {
+    let store = database.store().await;
+    let owned = store.own(open("k")).await;
+    let before = store.snapshot(&owned.payment).await;
+    let mut timeline = timeline(&owned);
+    timeline.add(EventKind::Attempt, Some(1), Some("unknown: timeout".to_owned()));
+    timeline.add(EventKind::Attempt, Some(2), Some("approved".to_owned()));
+    timeline.add(EventKind::Completed, None, None);
+    let call = Settle { events: timeline.take(), ..settle(&owned, "paid") };
+    database.execute("ALTER TABLE payment_events RENAME TO away").expect("it runs");
+    let settled = store.payments.settle(Box::new(call.clone())).await;
+    let after = store.snapshot(&owned.payment).await;
+    database.execute("ALTER TABLE away RENAME TO payment_events").expect("it runs");
+    let refused = settled.expect_err("the first attempt cannot be told");
+    assert!(causes(&refused).contains("payment_events"), "{}", causes(&refused));
+    assert_eq!(after, before);
+    stored(store.settle(call).await);
+    let kinds = ["created", "attempt", "attempt", "completed"];
+    assert_eq!(store.kinds(owned.payment.id).await, kinds);
 }
 
 pub async fn a_settle_needs_no_living_lease_only_the_fence(database: Arc<Database>) {

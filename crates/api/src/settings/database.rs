@@ -80,9 +80,9 @@ const LARGEST_LANE: usize = 1_000_000;
 pub struct LaneSettings {
     /// How many connections write at a time, where there is enough to write; SQLite has one.
     pub connections: usize,
-    /// Most writes in one transaction.
+    /// Most calls in one transaction.
     pub batch: usize,
-    /// Most writes that wait.
+    /// Most calls that wait.
     pub queue: usize,
 }
 

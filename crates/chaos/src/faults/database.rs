@@ -102,10 +102,11 @@ pub async fn hold_once(
     random: &mut StdRng,
 ) -> Result<(), Failure> {
     let from = victim.scene.timeline.now();
-    let (what, hold) = match round % 4 {
+    let (what, hold) = match round % 5 {
         0 => ("hold the keys", "LOCK TABLE idempotency_records IN ACCESS EXCLUSIVE MODE"),
         1 => ("hold the payments", "LOCK TABLE payments IN ACCESS EXCLUSIVE MODE"),
-        2 => ("hold the transactions", "LOCK TABLE transactions IN ACCESS EXCLUSIVE MODE"),
+        2 => ("hold the ends", "LOCK TABLE payment_outcomes IN ACCESS EXCLUSIVE MODE"),
+        3 => ("hold the transactions", "LOCK TABLE transactions IN ACCESS EXCLUSIVE MODE"),
         _ => (
             "hold unsettled keys",
             "SELECT 1 FROM idempotency_records WHERE due_at IS NOT NULL FOR UPDATE",

@@ -54,7 +54,7 @@ async fn at_needs(
             0 => sleep(Duration::from_secs(1)).await,
             1 => database::crash_once(victim, round).await?,
             2 => lines::away(victim, Duration::from_secs(1)).await?,
-            3 => database::hold_once(victim, round, random).await?,
+            3 => database::hold_once(victim, random.random(), random).await?,
             _ => lines::cut_once(victim, round, random).await?,
         }
         sleep(Duration::from_millis(random.random_range(100..900))).await;

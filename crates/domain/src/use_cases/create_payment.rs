@@ -138,8 +138,15 @@ impl CreatePayment {
     ) -> Result<CreatePaymentOutcome, CreatePaymentError> {
         let CreatePaymentCommand { record, request_id, request, wait, respond_async } = command;
         let request = FingerprintedRequest::from(request);
-        if let Some(answer) = self.find_answer(&record, request.fingerprint()).await? {
-            return Ok(CreatePaymentOutcome::Settled { answer, is_replay: true });
+        let replayed = |answer| Ok(CreatePaymentOutcome::Settled { answer, is_replay: true });
+        if let Some(answer) = self.pay.replays.find(&record, request.fingerprint()).await {
+            return replayed(answer);
+        }
+        let mut first = self.first_to_look(&record, request.fingerprint());
+        if let Some(first) = &first
+            && let Some(answer) = self.look(&record, request.fingerprint(), first).await?
+        {
+            return replayed(answer);
         }
         self.refuse_while_gateway_is_away(&record).await?;
         let mut open = Arc::new(self.open_command(record, request_id, request, respond_async));
@@ -147,7 +154,7 @@ impl CreatePayment {
         let mut polls = polls();
         let mut waiting = None;
         loop {
-            let (payment, lease_left) = match self.start_or_join(&open).await? {
+            let (payment, lease_left) = match self.start_or_join(&open, first.take()).await? {
                 Started::Done(outcome) => return Ok(outcome),
                 Started::InUse { payment, lease_left } => (payment, lease_left),
             };
@@ -167,30 +174,39 @@ impl CreatePayment {
             // Another instance settles without a word to this one, so the store is asked again.
             let poll = polls.next().unwrap_or(wait).min(left);
             if let Some(answer) = listening.answer(poll).await {
-                return Ok(CreatePaymentOutcome::Settled { answer, is_replay: true });
+                return replayed(answer);
             }
             waiting = Some(listening);
         }
     }
 
-    /// The answer to an earlier request like this, at hand or in the store. While such a request is at work
-    /// here, whoever repeats it waits for that.
-    async fn find_answer(
+    /// Joins the requests with this key where the store expects repeats, if it is the first of them here: whoever
+    /// comes meanwhile waits for what becomes of it, and asks the store nothing.
+    fn first_to_look(&self, record: &RecordId, fingerprint: &Fingerprint) -> Option<RunningGuard> {
+        if !self.pay.repository.expects_repeats() {
+            return None;
+        }
+        match self.running.join(record, fingerprint) {
+            Joined::First(first) => Some(first),
+            Joined::Apart | Joined::Paying(_) | Joined::Opening(_) => None,
+        }
+    }
+
+    /// The answer that the store has to an earlier request like this.
+    async fn look(
         &self,
         record: &RecordId,
         fingerprint: &Fingerprint,
+        first: &RunningGuard,
     ) -> Result<Option<Arc<SettledAnswer>>, CreatePaymentError> {
-        if let Some(answer) = self.pay.replays.find(record, fingerprint).await {
-            return Ok(Some(answer));
-        }
-        if !self.pay.repository.expects_repeats() || self.running.is_at(record) {
-            return Ok(None);
-        }
         let asked_at = self.pay.replays.now();
         let found = self.pay.repository.replay(record, fingerprint).await;
-        let Some(answer) = found.map_err(CreatePaymentError::Store)?.map(Arc::new) else {
+        let found = found.inspect_err(|_failure| first.failed());
+        let Some(answer) = found.map_err(CreatePaymentError::Store)? else {
             return Ok(None);
         };
+        first.found(|| Opened::Replay(answer.clone()));
+        let answer = Arc::new(answer);
         if self.pay.replays.is_on() {
             let (record, fingerprint) = (record.clone(), fingerprint.clone());
             self.pay.replays.remember(record, fingerprint, &answer, asked_at);
@@ -237,10 +253,13 @@ impl CreatePayment {
     async fn start_or_join(
         self: &Arc<Self>,
         open: &Arc<OpenPayment>,
+        first: Option<RunningGuard>,
     ) -> Result<Started, CreatePaymentError> {
         let paying = |payment| Started::InUse { payment, lease_left: self.pay.terms.lease };
+        let mut first = first.map(Joined::First);
+        let join = || self.running.join(&open.record, open.request.fingerprint());
         loop {
-            return match self.running.join(&open.record, open.request.fingerprint()) {
+            return match first.take().unwrap_or_else(join) {
                 Joined::First(guard) => self.start(Arc::clone(open), Some(guard)).await,
                 Joined::Apart => self.start(Arc::clone(open), None).await,
                 Joined::Paying(payment) => Ok(paying(payment)),
@@ -290,7 +309,7 @@ impl CreatePayment {
                         let fingerprint = open.request.fingerprint().clone();
                         self.pay.replays.remember(record, fingerprint, &answer, leased_at);
                     }
-                    guard.inspect(|guard| guard.found(&opened));
+                    guard.inspect(|guard| guard.found(|| opened.clone()));
                     return self.found(opened, open.queued);
                 }
             };

@@ -16,14 +16,15 @@ use crate::gateway::{
     VoidOutcome,
 };
 use crate::idempotency::{
-    AfterExpiry, Fence, Generation, KeySpace, RecordId, SettledAnswer, StoredAnswer,
+    AfterExpiry, Fence, Fingerprint, Generation, KeySpace, RecordId, SettledAnswer, StoredAnswer,
 };
 use crate::money::Money;
 use crate::payment::{Metadata, NewEvent, Operation, Payment, PaymentId, PaymentRequest};
 use crate::ports::{
     BoxedError, Clock, HandOver, LeaseRenewal, MockAnswerFormat, MockPaymentGateway,
-    MockPaymentRepository, MockReplayCache, OpenPayment, Owned, OwnedBy, PaymentGateway, Random,
-    Renewed, ReplayCache, RepositoryError, Settle, Settled,
+    MockPaymentRepository, MockReplayCache, OpenPayment, Opened, Owned, OwnedBy, PaymentGateway,
+    PaymentRepository, Random, Renewed, ReplayCache, RepositoryError, Settle, Settled, TakeDue,
+    TakeReviewed,
 };
 use crate::retry::RetryPolicy;
 use crate::text::Text;
@@ -228,6 +229,53 @@ impl PaymentGateway for SlowGateway {
     }
 }
 
+/// Takes that long to look for an answer.
+struct SlowLooks {
+    answers: MockPaymentRepository,
+    takes: Duration,
+}
+
+#[async_trait]
+impl PaymentRepository for SlowLooks {
+    async fn open(&self, open: Arc<OpenPayment>) -> Result<Opened, RepositoryError> {
+        self.answers.open(open).await
+    }
+
+    fn expects_repeats(&self) -> bool {
+        self.answers.expects_repeats()
+    }
+
+    async fn replay(
+        &self,
+        record: &RecordId,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<SettledAnswer>, RepositoryError> {
+        let found = self.answers.replay(record, fingerprint).await;
+        sleep(self.takes).await;
+        found
+    }
+
+    async fn renew(&self, renewal: LeaseRenewal) -> Result<Renewed, RepositoryError> {
+        self.answers.renew(renewal).await
+    }
+
+    async fn take_due(&self, take: TakeDue) -> Result<Vec<Owned>, RepositoryError> {
+        self.answers.take_due(take).await
+    }
+
+    async fn take_reviewed(&self, take: TakeReviewed) -> Result<Option<Owned>, RepositoryError> {
+        self.answers.take_reviewed(take).await
+    }
+
+    async fn hand_over(&self, hand_over: HandOver) -> Result<Renewed, RepositoryError> {
+        self.answers.hand_over(hand_over).await
+    }
+
+    async fn settle(&self, settle: Box<Settle>) -> Result<Settled, RepositoryError> {
+        self.answers.settle(settle).await
+    }
+}
+
 /// What the store and the gateway were told.
 #[derive(Default)]
 pub(crate) struct Told {
@@ -265,6 +313,7 @@ pub(crate) struct Story {
     /// `None` is no cache at all.
     pub(crate) cache: Option<MockReplayCache>,
     pub(crate) answer_takes: Duration,
+    pub(crate) look_takes: Duration,
     pub(crate) asleep_before_paying: Duration,
     /// Whether calls to the gateway are held back.
     pub(crate) is_gateway_away: bool,
@@ -291,6 +340,7 @@ impl Story {
             waiters: Waiters::new(10),
             cache: None,
             answer_takes: Duration::ZERO,
+            look_takes: Duration::ZERO,
             asleep_before_paying: Duration::ZERO,
             is_gateway_away: false,
         }
@@ -406,7 +456,7 @@ impl Story {
     /// The use case over this story; dropping it counts what was told and did not happen.
     pub(crate) fn pay(self) -> PayPayment {
         PayPayment {
-            repository: Arc::new(self.repository),
+            repository: Arc::new(SlowLooks { answers: self.repository, takes: self.look_takes }),
             gateway: Arc::new(SlowGateway {
                 answers: self.gateway,
                 takes: self.answer_takes,

@@ -1,5 +1,5 @@
-//! What this process is at with its keys, so that duplicates ask the store neither while the first
-//! request opens its payment nor while it pays: a crowd with one key costs one connection.
+//! What this process is at with its keys, so that duplicates ask the store nothing while the first
+//! request looks for its answer, opens its payment or pays: a crowd with one key costs one connection.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -42,11 +42,11 @@ enum Stage {
 /// What a request is to do about its key.
 #[derive(Debug)]
 pub enum Joined {
-    /// Open it, and let others know by the guard.
+    /// Look for its answer or open it, and let others know by the guard.
     First(RunningGuard),
     /// Wait for the payment, which is being paid here.
     Paying(PaymentId),
-    /// Wait until the same request is opened.
+    /// Wait until the same request is answered or opened.
     Opening(Opening),
     /// Ask the store: another request is at work under the same key.
     Apart,
@@ -73,11 +73,6 @@ impl RunningPayments {
             Stage::Paying(payment) => Joined::Paying(payment),
             _ => Joined::Opening(Opening(progress)),
         }
-    }
-
-    /// Whether a request is at work here under that key.
-    pub fn is_at(&self, record: &RecordId) -> bool {
-        self.lock().contains_key(record)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<RecordId, Running>> {
@@ -117,11 +112,11 @@ impl RunningGuard {
     }
 
     /// The store has answered otherwise: whoever waited is told the same.
-    pub fn found(&self, opened: &Opened) {
+    pub fn found(&self, opened: impl FnOnce() -> Opened) {
         // Beside this guard and the note it is those who wait that share it; without them there is
         // nobody to copy the answer for.
         if Arc::strong_count(&self.progress) > 2 {
-            self.progress.change(Stage::Found(Arc::new(opened.clone())));
+            self.progress.change(Stage::Found(Arc::new(opened())));
         }
     }
 
@@ -218,7 +213,7 @@ mod tests {
         let guard = first(&running);
         let waiting = opening(&running);
         let expired = Opened::Expired { payment: Some(payment) };
-        guard.found(&expired);
+        guard.found(|| expired.clone());
         drop(guard);
         assert!(matches!(waiting.end().await, OpeningEnd::Found(found) if *found == expired));
 

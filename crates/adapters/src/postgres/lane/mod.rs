@@ -179,24 +179,28 @@ impl Batches for PostgresBatches {
             settlings: settlings.iter().map(|queued| &*queued.call).collect(),
             announced: announced.iter().map(|queued| &*queued.call).collect(),
         };
-        let outcomes = self.commit(&calls).unwrap_or_default();
-        reply(looks, outcomes.looks, &self.alone);
-        reply(openings, outcomes.openings, &self.alone);
-        reply(settlings, outcomes.settlings, &self.alone);
-        reply(announced, outcomes.announced, &self.alone);
+        let outcomes = self.commit(&calls).unwrap_or_else(|| {
+            self.repeats.looked(calls.looks.len(), 0);
+            Outcomes::default()
+        });
+        reply(looks, outcomes.looks);
+        let alone = reply(openings, outcomes.openings)
+            + reply(settlings, outcomes.settlings)
+            + reply(announced, outcomes.announced);
+        self.alone.increment(alone);
     }
 }
 
-/// Tells each caller; those without an outcome run alone.
-fn reply<I, O>(queued: Vec<Queued<I, O>>, outcomes: Vec<Option<O>>, alone: &Counter) {
+/// Tells each caller, and how many have no outcome: they run alone.
+fn reply<I, O>(queued: Vec<Queued<I, O>>, outcomes: Vec<Option<O>>) -> u64 {
     let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(|| None));
+    let mut alone = 0;
     for (Queued { call, reply }, end) in queued.into_iter().zip(outcomes) {
-        if end.is_none() {
-            alone.increment(1);
-        }
+        alone += u64::from(end.is_none());
         // A caller that is gone needs no answer.
         let _ = reply.send(Reply { call, end });
     }
+    alone
 }
 
 fn is_alive(conn: &mut PgConnection) -> bool {

@@ -21,7 +21,7 @@ impl Repeats {
         }
     }
 
-    /// Notes how many of a batch's looks found something.
+    /// Notes how many of a batch's looks found something; none, where the batch failed and they all open.
     pub fn looked(&self, calls: usize, found: usize) {
         if found * 2 < calls {
             self.0.store(false, Ordering::Relaxed);

@@ -56,6 +56,7 @@ impl ToSql<PaymentSettlement, Pg> for SettlementRows<'_> {
             Nullable<Text>,
             Nullable<Text>,
             Instant,
+            Nullable<Instant>,
             BigInt,
             Integer,
             Text,
@@ -83,6 +84,7 @@ impl ToSql<PaymentSettlement, Pg> for SettlementRows<'_> {
                 &ending.failure_code,
                 &ending.decline_code,
                 &ending.completed_at,
+                &ending.created_at,
                 &ending.last.fence,
                 &ending.last.step,
                 &ending.last.actor,
@@ -126,13 +128,13 @@ pub fn settle<'b>(
     out.push_sql(
         " AND record.xmax = '0' RETURNING row.account_id, row.payment_id, row.status, \
          row.gateway_reference, row.failure_code, row.decline_code, row.completed_at, \
-         row.fence, row.step, row.actor, row.kind, row.attempt, row.detail, row.followed_by, \
+         row.created_at, row.fence, row.step, row.actor, row.kind, row.attempt, row.detail, row.followed_by, \
          record.is_awaited), \
          ended AS (INSERT INTO payment_outcomes (account_id, payment_id, status, \
-         gateway_reference, failure_code, decline_code, completed_at, \
+         gateway_reference, failure_code, decline_code, completed_at, created_at, \
          fence, step, actor, kind, attempt, detail, followed_by, at) \
          SELECT account_id, payment_id, status, \
-         gateway_reference, failure_code, decline_code, completed_at, \
+         gateway_reference, failure_code, decline_code, completed_at, created_at, \
          fence, step, actor, kind, attempt, detail, followed_by, (SELECT now FROM clock) \
          FROM settled), \
          announced AS MATERIALIZED (SELECT pg_notify('",

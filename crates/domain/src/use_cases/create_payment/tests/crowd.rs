@@ -41,8 +41,60 @@ async fn of_a_crowd_one_opens_and_all_get_its_answer() {
     assert_eq!(replays, CROWD - 1);
     assert_eq!(lock(&opens).len(), 1);
     assert_eq!(told(&calls_made), (1, 1));
-    assert_eq!(lock(&calls_made).looks, 1, "whoever waits does not look");
     assert_eq!(create.waiters.waiting(), 0);
+}
+
+/// While the store takes its time to look, the others come.
+#[tokio::test(start_paused = true)]
+async fn of_a_crowd_one_looks_for_an_answer_and_all_get_what_becomes_of_it() {
+    let look_takes = Duration::from_secs(1);
+    let slow = |story| crowded(Story { look_takes, ..story });
+
+    let story = slow(untouched());
+    let told = Arc::clone(&story.told);
+    lock(&told).looked_up = Some(Ok(settled("stored")));
+    let (create, opens_made) = opens(story, |_| Err(unavailable()));
+    for outcome in at_once(&create).await {
+        let (answer, is_replay) = answer(outcome);
+        assert_eq!((&*answer, is_replay), (&settled("stored"), true));
+    }
+    assert_eq!((lock(&told).looks, lock(&opens_made).len()), (1, 0));
+
+    let story = slow(untouched());
+    let told = Arc::clone(&story.told);
+    lock(&told).looked_up = Some(Err(unavailable()));
+    let (create, opens_made) = opens(story, |_| owned());
+    for outcome in at_once(&create).await {
+        let Err(CreatePaymentError::Store(RepositoryError::Unavailable(_))) = outcome else {
+            panic!("{outcome:?}")
+        };
+    }
+    assert_eq!((lock(&told).looks, lock(&opens_made).len()), (1, 0));
+
+    let story = slow(Story { answer_takes: look_takes, ..paying() });
+    let told = Arc::clone(&story.told);
+    let (create, opens_made) = opens(story, |_| owned());
+    for outcome in at_once(&create).await {
+        assert_eq!(*answer(outcome).0, settled("stored"));
+    }
+    assert_eq!((lock(&told).looks, lock(&opens_made).len()), (1, 1), "nothing was there");
+}
+
+/// Its client goes away while the store looks.
+#[tokio::test(start_paused = true)]
+async fn a_crowd_whose_first_leaves_during_its_look_asks_anew_once() {
+    let story = crowded(Story { look_takes: Duration::from_secs(1), ..untouched() });
+    let (create, opens) = opens(story, |_| Ok(Opened::Replay(settled("stored"))));
+    let first = spawn(&create, command(WAIT));
+    let others: Vec<_> = (1..CROWD).map(|_| spawn(&create, command(WAIT))).collect();
+    sleep(Duration::from_millis(500)).await;
+    assert!(lock(&opens).is_empty(), "they wait for the first");
+    first.abort();
+    for other in others {
+        let (answer, is_replay) = answer(other.await.expect("it ends"));
+        assert_eq!((&*answer, is_replay), (&settled("stored"), true));
+    }
+    assert_eq!(lock(&opens).len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
