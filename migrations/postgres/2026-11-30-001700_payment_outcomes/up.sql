@@ -32,9 +32,9 @@ CREATE TABLE payment_outcomes (
         CHECK (decline_code IS NULL OR failure_code = 'payment_declined')
 );
 
--- Lists of failures pass over no other payments.
+-- Lists of failures, and of what is in review, pass over no other payments.
 CREATE INDEX payment_outcomes_failed ON payment_outcomes (account_id, created_at, payment_id) WHERE status = 'FAILED';
-CREATE INDEX payments_failed ON payments (account_id, created_at, id) WHERE status = 'FAILED';
+CREATE INDEX payments_apart ON payments (account_id, created_at, id) WHERE status IN ('FAILED', 'NEEDS_REVIEW');
 
 -- A payment's row needs no room for its settled version any more.
 ALTER TABLE payments RESET (fillfactor);

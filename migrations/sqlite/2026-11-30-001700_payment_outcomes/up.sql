@@ -31,9 +31,9 @@ CREATE TABLE payment_outcomes (
     CHECK (decline_code IS NULL OR failure_code = 'payment_declined')
 ) STRICT, WITHOUT ROWID;
 
--- Lists of failures pass over no other payments.
+-- Lists of failures, and of what is in review, pass over no other payments.
 CREATE INDEX payment_outcomes_failed ON payment_outcomes (account_id, created_at, payment_id) WHERE status = 'FAILED';
-CREATE INDEX payments_failed ON payments (account_id, created_at, id) WHERE status = 'FAILED';
+CREATE INDEX payments_apart ON payments (account_id, created_at, id) WHERE status IN ('FAILED', 'NEEDS_REVIEW');
 
 CREATE VIEW payment_states AS
 SELECT payments.account_id, payments.id, payments.key_space, payments.key, payments.generation, payments.operation,

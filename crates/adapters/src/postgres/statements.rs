@@ -1,6 +1,6 @@
 //! The protocol's statements on PostgreSQL.
 
-use diesel::dsl::{count_star, min, sql};
+use diesel::dsl::{count_star, exists, min, not, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
 use payonce_domain::account::AccountId;
@@ -17,7 +17,7 @@ use crate::store::backlog::{self, BacklogStatements, StateRow, shared_backlog_st
 use crate::store::charge_ledger::{ChargeRow, LedgerStatements, shared_ledger_statements};
 use crate::store::ending::Ending;
 use crate::store::error::StoreError;
-use crate::store::queries::{ListCall, Queries, one_page, page, shared_queries};
+use crate::store::queries::{APART, FEW, ListCall, Queries, one_page, page, shared_queries};
 use crate::store::rows::{PaymentRow, RecordRow};
 use crate::store::schema::{
     api_keys, gateway_charges, idempotency_records, payment_events, payment_outcomes,

@@ -19,6 +19,12 @@ pub fn page(rows: Vec<PaymentRow<'_>>, limit: u32) -> Result<PaymentPage, StoreE
     Ok(PaymentPage { payments, next })
 }
 
+/// How many records that are under way a list goes through.
+pub const FEW: i64 = 10_000;
+
+/// What the index of payments that stand apart holds of.
+pub const APART: &str = "payments.status IN ('FAILED', 'NEEDS_REVIEW')";
+
 /// What `list` selects, beside the filter.
 #[derive(Debug, Clone)]
 pub struct ListCall {
@@ -45,6 +51,10 @@ pub trait Queries {
         account: &AccountId,
         call: &ListCall,
     ) -> Result<PaymentPage, StoreError>;
+
+    /// Whether the records that are under way are so few that going through all of them is less than going
+    /// through payments; else those are among the newest.
+    fn few_are_due(&mut self) -> Result<bool, StoreError>;
 
     /// The timeline of one payment, oldest first.
     fn payment_events(
@@ -107,10 +117,9 @@ macro_rules! shared_queries {
                 .into_boxed();
             let filter = &call.filter;
             let has_own_index = filter.reference.is_some() || filter.idempotency_key.is_some();
+            // Whose payments are few among many is found by an index that holds of words which stand in the
+            // query.
             match filter.status {
-                None => {}
-                // Failures may be few among many, and have indexes of their own, which hold of a word that
-                // stands in the query.
                 Some(PaymentStatus::Failed) if !has_own_index => {
                     let mut outcomes = payment_outcomes::table
                         .filter(payment_outcomes::account_id.eq(account.as_str()))
@@ -120,29 +129,39 @@ macro_rules! shared_queries {
                     one_page!(outcomes, payment_outcomes::payment_id, payment_outcomes, call);
                     let mut before_outcomes = payments::table
                         .filter(payments::account_id.eq(account.as_str()))
-                        .filter(sql::<Bool>("payments.status = 'FAILED'"))
+                        .filter(sql::<Bool>(APART))
+                        .filter(payments::status.eq("FAILED"))
                         .select(payments::id)
                         .into_boxed();
                     one_page!(before_outcomes, payments::id, payments, call);
                     let failed = outcomes.union_all(before_outcomes);
                     query = query.filter(payment_states::id.eq_any(failed));
                 }
-                Some(status @ (PaymentStatus::Completed | PaymentStatus::Failed)) => {
+                Some(PaymentStatus::NeedsReview) if !has_own_index => {
+                    let end = payment_outcomes::table
+                        .filter(payment_outcomes::payment_id.eq(payments::id))
+                        .filter(payment_outcomes::account_id.eq(payments::account_id));
+                    let mut in_review = payments::table
+                        .filter(payments::account_id.eq(account.as_str()))
+                        .filter(sql::<Bool>(APART))
+                        .filter(payments::status.eq("NEEDS_REVIEW"))
+                        .filter(not(exists(end)))
+                        .select(payments::id)
+                        .into_boxed();
+                    one_page!(in_review, payments::id, payments, call);
+                    query = query.filter(payment_states::id.eq_any(in_review));
+                }
+                Some(status) => {
                     query = query.filter(payment_states::status.eq(status.as_str()));
+                    if status == PaymentStatus::Processing && self.few_are_due()? {
+                        let due = idempotency_records::table
+                            .filter(idempotency_records::account_id.eq(account.as_str()))
+                            .filter(idempotency_records::due_at.is_not_null())
+                            .select(idempotency_records::payment_id);
+                        query = query.filter(payment_states::id.eq_any(due));
+                    }
                 }
-                // Few are under way; their records are found by indexes of their own.
-                Some(status @ (PaymentStatus::Processing | PaymentStatus::NeedsReview)) => {
-                    let records = idempotency_records::table
-                        .filter(idempotency_records::account_id.eq(account.as_str()))
-                        .select(idempotency_records::payment_id);
-                    let due = records.filter(idempotency_records::due_at.is_not_null());
-                    let in_review =
-                        records.filter(sql::<Bool>("idempotency_records.state = 'in_review'"));
-                    let under_way = due.union_all(in_review);
-                    query = query
-                        .filter(payment_states::id.eq_any(under_way))
-                        .filter(payment_states::status.eq(status.as_str()));
-                }
+                None => {}
             }
             if let Some(reference) = &filter.reference {
                 query = query.filter(payment_states::reference.eq(reference.as_str()));
@@ -154,6 +173,17 @@ macro_rules! shared_queries {
             }
             one_page!(query, payment_states::id, payment_states, call);
             page(query.load(self)?, call.limit)
+        }
+
+        fn few_are_due(&mut self) -> Result<bool, StoreError> {
+            let more_than_few = idempotency_records::table
+                .filter(idempotency_records::due_at.is_not_null())
+                .select(idempotency_records::payment_id)
+                .offset(FEW)
+                .limit(1)
+                .get_result::<SqlUuid>(self)
+                .optional()?;
+            Ok(more_than_few.is_none())
         }
 
         fn payment_events(

@@ -160,6 +160,7 @@ payonce_testing::promises! {
         each_filter_selects,
         each_status_lists_all_payments_that_are_in_it,
         failures_are_listed_in_order_and_page_by_page_however_they_are_stored,
+        what_is_under_way_is_listed_beside_few_and_beside_many,
         a_filter_holds_across_pages,
         a_key_is_found_with_the_time_of_the_store,
         an_unknown_payment_is_not_found,

@@ -215,7 +215,6 @@ pub async fn each_filter_selects(database: Arc<Database>) {
 
 pub async fn each_status_lists_all_payments_that_are_in_it(database: Arc<Database>) {
     let store = database.store().await;
-    let of_another = |name| RecordId { account: "another".parse().expect("valid"), ..record(name) };
     let handing = async |name, to| {
         let owned = store.own(open(name)).await;
         let call = HandOver { to, ..hand_over(&owned) };
@@ -232,9 +231,15 @@ pub async fn each_status_lists_all_payments_that_are_in_it(database: Arc<Databas
     let left_open = handing("open", to_client).await;
     let in_review = handing("in-review", HandOverTo::Review).await;
     let taken_back = handing("taken-back", HandOverTo::Review).await;
-    let (record, note) = (record("taken-back"), "Ada".to_owned());
-    let take = TakeReviewed { record, payment: taken_back, lease: LEASE, note };
-    store.payments.take_reviewed(take).await.expect("it answers").expect("it is in review");
+    let resolved = handing("resolved", HandOverTo::Review).await;
+    let mut taken = Vec::new();
+    for (name, payment) in [("taken-back", taken_back), ("resolved", resolved)] {
+        let (record, note) = (record(name), "Ada".to_owned());
+        let take = TakeReviewed { record, payment, lease: LEASE, note };
+        taken.extend(store.payments.take_reviewed(take).await.expect("it answers"));
+    }
+    let [_, to_resolve] = taken.as_slice() else { panic!("both were in review") };
+    store.settle(settle(to_resolve, "paid")).await;
     let mut ended = Vec::new();
     for name in ["failed", "failed-before", "completed", "completed-before"] {
         let owned = store.own(open(name)).await;
@@ -245,6 +250,7 @@ pub async fn each_status_lists_all_payments_that_are_in_it(database: Arc<Databas
         ended.push(owned.payment.id);
     }
     as_before_outcomes(&database);
+    ended.push(resolved);
     let (failed, completed) = ended.split_at(2);
     for (status, expected) in [
         (PaymentStatus::Processing, &[queued, running, unknown, left_open][..]),
@@ -312,6 +318,56 @@ pub async fn failures_are_listed_in_order_and_page_by_page_however_they_are_stor
     assert!(pages(&store, &older, 2).await.iter().eq(of_older));
     let of_key = PaymentFilter { idempotency_key: Some(key("k1")), ..only() };
     assert_eq!(pages(&store, &of_key, 2).await.len(), 1);
+}
+
+/// An account's payments under way are found among few records by these, among many by going through payments.
+pub async fn what_is_under_way_is_listed_beside_few_and_beside_many(database: Arc<Database>) {
+    let store = database.store().await;
+    let mut running = Vec::new();
+    for n in 0..6 {
+        let owned = store.own(open(&format!("k{n}"))).await;
+        match n % 3 {
+            0 => drop(store.settle(settle(&owned, "paid")).await),
+            1 => drop(store.settle(failing(&owned)).await),
+            _ => running.push(owned.payment.id),
+        }
+    }
+    running.reverse();
+    store.own(OpenPayment { record: of_another("others"), ..open("others") }).await;
+    let under_way =
+        PaymentFilter { status: Some(PaymentStatus::Processing), ..PaymentFilter::default() };
+    let found = async || {
+        let found = list(&store, &under_way).await;
+        found.iter().map(|payment| payment.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found().await, running);
+    database
+        .execute(
+            "INSERT INTO idempotency_records (account_id, key_space, key, generation, subject, payment_id,
+                 fingerprint_version, fingerprint, request_id, fence, opening_fence, state, due_at, is_awaited,
+                 first_seen_at, last_seen_at)
+             WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10001)
+             SELECT account_id, key_space, 'many-' || n, generation, subject, payment_id, fingerprint_version,
+                 fingerprint, request_id, fence, opening_fence, state, due_at, is_awaited, first_seen_at, last_seen_at
+             FROM idempotency_records, numbers WHERE key = 'others'",
+        )
+        .expect("it runs");
+    assert_eq!(found().await, running);
+    // Without its records only whoever goes through payments finds them: so it was beside 10,002, and beside one
+    // fewer.
+    database
+        .execute("DELETE FROM idempotency_records WHERE account_id = 'default'")
+        .expect("it runs");
+    let found_by_payments = found().await;
+    database
+        .execute("DELETE FROM idempotency_records WHERE key IN ('many-1', 'many-2')")
+        .expect("it runs");
+    let found_by_records = found().await;
+    assert_eq!((found_by_payments, found_by_records), (running, Vec::new()));
+}
+
+fn of_another(name: &str) -> RecordId {
+    RecordId { account: "another".parse().expect("valid"), ..record(name) }
 }
 
 fn failing(owned: &Owned) -> Settle {
