@@ -15,8 +15,6 @@ mod rows;
 mod settlements;
 mod writes;
 
-use std::thread;
-
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::{Connection, RunQueryDsl};
@@ -48,10 +46,6 @@ const SETTINGS: [&str; 6] = [
     "enable_memoize = off",
     "lock_timeout = '100ms'",
 ];
-
-/// How often a thread gives way behind a batch of looks. Whoever was told asks again soon, so that with others' turns
-/// in between the next batch is larger, for fewer of the server's and of everybody's.
-const TURNS_BEHIND_LOOKS: u32 = 4;
 
 /// A call that waits for its batch.
 pub struct Queued<I, O> {
@@ -185,20 +179,15 @@ impl Batches for PostgresBatches {
             settlings: settlings.iter().map(|queued| &*queued.call).collect(),
             announced: announced.iter().map(|queued| &*queued.call).collect(),
         };
-        let calls_written = openings.len() + settlings.len() + announced.len();
         let outcomes = self.commit(&calls).unwrap_or_else(|| {
             self.repeats.looked(calls.looks.len(), 0);
             Outcomes::default()
         });
-        let is_of_looks = !looks.is_empty() && calls_written == 0;
         reply(looks, outcomes.looks);
         let alone = reply(openings, outcomes.openings)
             + reply(settlings, outcomes.settlings)
             + reply(announced, outcomes.announced);
         self.alone.increment(alone);
-        if is_of_looks {
-            (0..TURNS_BEHIND_LOOKS).for_each(|_| thread::yield_now());
-        }
     }
 }
 
