@@ -65,5 +65,5 @@ SELECT account_id, payment_id, fence, step + 1, at, actor, followed_by, NULL, NU
 FROM payment_events WHERE followed_by IS NOT NULL;
 
 DROP TABLE payment_outcomes;
-DROP INDEX payments_apart;
+DROP INDEX IF EXISTS payments_apart;
 ALTER TABLE payments SET (fillfactor = 45);
