@@ -154,3 +154,10 @@ pub fn hand_over(owned: &Owned) -> HandOver {
         events: timeline.take(),
     }
 }
+
+/// Ends a payment that was voided.
+pub fn failing(owned: &Owned) -> Settle {
+    let later = owned.now + Duration::from_secs(1);
+    let payment = owned.payment.clone().conclude(Verdict::Voided, later);
+    Settle { payment: payment.expect("it may end"), ..settle(owned, "failed") }
+}

@@ -88,7 +88,7 @@ impl Database {
 
     /// A store of this kind where none can be reached.
     pub fn unreachable_store(&self) -> Store {
-        if self.itself.is_postgres() {
+        if self.is_postgres() {
             let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
             let port = closed.local_addr().expect("it is bound").port();
             drop(closed);
@@ -99,7 +99,7 @@ impl Database {
     }
 
     fn store_at(&self, url: &str, options: StoreOptions) -> Store {
-        if self.itself.is_postgres() {
+        if self.is_postgres() {
             Store::new(PostgresStore::new(url, options, &Measurements::default()).expect("a URL"))
         } else {
             Store::new(SqliteStore::new(url, options, &Measurements::default()).expect("a URL"))
@@ -111,9 +111,14 @@ impl Database {
         self.itself.url()
     }
 
+    /// Whether it is PostgreSQL's.
+    pub fn is_postgres(&self) -> bool {
+        self.itself.is_postgres()
+    }
+
     /// Runs plain SQL on a connection of its own.
     pub fn execute(&self, statements: &str) -> QueryResult<()> {
-        if self.itself.is_postgres() {
+        if self.is_postgres() {
             let mut conn = PgConnection::establish(self.itself.url()).expect("the server is there");
             return conn.batch_execute(statements);
         }
@@ -129,7 +134,7 @@ impl Database {
 
     /// Runs plain SQL that no CHECK looks at.
     pub fn execute_unchecked(&self, statements: &str) {
-        let unchecked = if self.itself.is_postgres() {
+        let unchecked = if self.is_postgres() {
             "DO $$ DECLARE one record; BEGIN
                  FOR one IN SELECT conrelid::regclass AS place, conname AS name FROM pg_constraint
                      WHERE contype = 'c' AND connamespace = current_schema()::regnamespace
@@ -145,7 +150,7 @@ impl Database {
 
     /// SQL for a stored time, moved into the past.
     pub fn hours_before(&self, column: &str, hours: u32) -> String {
-        if self.itself.is_postgres() {
+        if self.is_postgres() {
             format!("{column} - interval '{hours} hours'")
         } else {
             format!("{column} - {hours} * 3600000000")

@@ -181,7 +181,7 @@ pub async fn repeats_are_expected_behind_one_until_new_keys_come(database: Arc<D
     let store = database.store().await;
     let owned = store.own(open("k")).await;
     store.settle(settle(&owned, "paid")).await;
-    let is_postgres = !database.url().starts_with("sqlite");
+    let is_postgres = database.is_postgres();
     let fingerprint = open("k").request.fingerprint().clone();
     for _ in 0..2 {
         assert!(!store.payments.expects_repeats());

@@ -192,6 +192,7 @@ payonce_testing::promises! {
         migrating_up_again_changes_nothing,
         up_down_and_up_again_leave_a_store_that_works,
         payments_outlive_a_schema_that_knows_nothing_of_open_keys,
+        outcomes_of_their_first_form_take_on_the_present_one,
         eight_instances_may_migrate_an_empty_database_at_once,
     }
     opaque {

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use payonce_domain::payment::PaymentStatus;
 use payonce_domain::ports::{
-    HandOver, HandOverTo, OpaqueStored, Opened, Renewed, RepositoryError, Settled, TakeDue,
+    HandOver, HandOverTo, OpaqueStored, Opened, PaymentFilter, Renewed, RepositoryError, Settled,
+    TakeDue,
 };
 
-use crate::fixtures::{DAY, hand_over, open, settle};
+use crate::fixtures::{DAY, account, failing, hand_over, open, settle};
 use crate::harness::{Call, Database, OPTIONS, Store, race};
 use crate::opaque;
 
@@ -96,6 +98,73 @@ pub async fn payments_outlive_a_schema_that_knows_nothing_of_open_keys(database:
     let taken = store.payments.take_due(take).await.expect("it takes");
     assert_eq!(taken.len(), 1);
     assert_eq!((&taken[0].payment, taken[0].open_until), (&left_open.payment, None));
+}
+
+pub async fn outcomes_of_their_first_form_take_on_the_present_one(database: Arc<Database>) {
+    let store = database.store().await;
+    let paid = store.own(open("paid")).await;
+    store.settle(settle(&paid, "paid")).await;
+    let failed = store.own(open("failed")).await;
+    store.settle(failing(&failed)).await;
+    let of_nothing = store.own(open("of-nothing")).await;
+    store.settle(failing(&of_nothing)).await;
+    let row = "DELETE FROM payments WHERE key = 'of-nothing'";
+    database.execute(row).expect("it runs");
+    let running = store.own(open("running")).await;
+    let mut before = Vec::new();
+    for payment in [&paid, &failed].map(|owned| owned.payment.id) {
+        before.push((store.payment(payment).await, store.events(payment).await));
+    }
+
+    let reverted = store.schema.migrate_down().await.expect("it reverts");
+    assert!(reverted.expect("one is applied").contains("001800"));
+    database.execute(first_form_of_outcomes(&database)).expect("it runs");
+    let settled = store.payments.settle(Box::new(failing(&running))).await;
+    assert!(settled.is_err(), "nothing is settled under it: {settled:?}");
+    store.schema.migrate_up().await.expect("it migrates");
+
+    store.settle(failing(&running)).await;
+    let filter = PaymentFilter { status: Some(PaymentStatus::Failed), ..PaymentFilter::default() };
+    let listed = store.queries.list(&account(), &filter, None, 9).await.expect("it lists");
+    let listed: Vec<_> = listed.payments.iter().map(|payment| payment.id).collect();
+    assert_eq!(listed, [running.payment.id, failed.payment.id]);
+    for (payment, before) in [paid.payment.id, failed.payment.id].into_iter().zip(before) {
+        assert_eq!((store.payment(payment).await, store.events(payment).await), before);
+    }
+    let without_time = "UPDATE payment_outcomes SET created_at = NULL WHERE status = 'FAILED'";
+    assert!(database.execute(without_time).is_err());
+    // Without the attribute of its type a batch fails, and each of its calls is settled alone.
+    let parts = if database.is_postgres() {
+        "SELECT count(*) FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+             WHERE relnamespace = current_schema()::regnamespace AND attname = 'created_at'
+                 AND relname IN ('payment_outcomes_failed', 'payments_apart', 'payment_settlement')"
+    } else {
+        "SELECT count(*) AS n FROM sqlite_master
+             WHERE name IN ('payment_outcomes_failed', 'payments_apart')"
+    };
+    assert_eq!(database.number(parts), if database.is_postgres() { 3 } else { 2 });
+}
+
+/// SQL for what 001700 made at first, as far as 001800 looks at it.
+fn first_form_of_outcomes(database: &Database) -> &'static str {
+    if database.is_postgres() {
+        "ALTER TABLE payment_outcomes DROP COLUMN created_at;
+         ALTER TABLE payment_outcomes ADD CONSTRAINT what_failed_says_why
+             CHECK ((status = 'FAILED') = (failure_code IS NOT NULL));
+         DROP INDEX payments_apart;
+         ALTER TYPE payment_settlement DROP ATTRIBUTE created_at"
+    } else {
+        "DROP VIEW payment_states;
+         DROP VIEW payment_timeline;
+         CREATE TABLE first_form AS SELECT account_id, payment_id, status, gateway_reference,
+             failure_code, decline_code, completed_at, fence, step, at, actor, kind, attempt,
+             detail, followed_by FROM payment_outcomes;
+         DROP TABLE payment_outcomes;
+         ALTER TABLE first_form RENAME TO payment_outcomes;
+         DROP INDEX payments_apart;
+         CREATE VIEW payment_states AS SELECT 1;
+         CREATE VIEW payment_timeline AS SELECT 1"
+    }
 }
 
 pub async fn eight_instances_may_migrate_an_empty_database_at_once(database: Arc<Database>) {

@@ -5,17 +5,16 @@ use std::sync::Arc;
 
 use payonce_domain::idempotency::{IdempotencyKey, KeySpace, RecordId};
 use payonce_domain::money::{Currency, Money};
-use payonce_domain::payment::{Payment, PaymentId, PaymentRequest, PaymentStatus, Verdict};
+use payonce_domain::payment::{Payment, PaymentId, PaymentRequest, PaymentStatus};
 use payonce_domain::ports::{
-    HandOver, HandOverTo, OpenPayment, Opened, Owned, PageCursor, PaymentFilter, Settle,
-    TakeReviewed,
+    HandOver, HandOverTo, OpenPayment, Opened, PageCursor, PaymentFilter, TakeReviewed,
 };
 use time::Duration;
 use uuid::Uuid;
 
 use crate::fixtures::{
-    HANDED_OVER_FOR, LEASE, account, hand_over, key, metadata, money, open, open_for, record,
-    request, settle, text,
+    HANDED_OVER_FOR, LEASE, account, failing, hand_over, key, metadata, money, open, open_for,
+    record, request, settle, text,
 };
 use crate::harness::{Database, Store};
 
@@ -368,12 +367,6 @@ pub async fn what_is_under_way_is_listed_beside_few_and_beside_many(database: Ar
 
 fn of_another(name: &str) -> RecordId {
     RecordId { account: "another".parse().expect("valid"), ..record(name) }
-}
-
-fn failing(owned: &Owned) -> Settle {
-    let later = owned.now + Duration::SECOND;
-    let payment = owned.payment.clone().conclude(Verdict::Voided, later);
-    Settle { payment: payment.expect("it may end"), ..settle(owned, "failed") }
 }
 
 /// Makes of ended payments, whose keys end so, what instances wrote that knew nothing of outcomes.

@@ -1,0 +1,2 @@
+-- What 001700 makes now is what is here.
+SELECT 1;
