@@ -10,7 +10,6 @@
 mod queue;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -19,10 +18,11 @@ use metrics::{Histogram, describe_histogram, histogram};
 use payonce_domain::ports::RepositoryError;
 use tokio::sync::oneshot;
 
-use self::queue::Queue;
+use self::queue::{Queue, Ticket};
 use crate::measurements::Measurements;
 use crate::store::PoolUse;
 use crate::store::options::LaneOptions;
+use crate::wakes::gathered;
 
 const CALLS: &str = "payonce_lane_batch_calls";
 
@@ -90,28 +90,13 @@ struct Shared<C> {
 }
 
 struct State<C> {
-    queue: Queue<Waiting<C>>,
+    queue: Queue<C>,
     /// Threads without a batch, by place. The last to come is the next to go: its connection, and
     /// what the server keeps for that, are the warmest.
     idle: Vec<usize>,
     /// A thread was woken and nobody has looked since.
     is_waking: bool,
     is_closed: bool,
-}
-
-struct Waiting<C> {
-    call: C,
-    turn: Arc<Turn>,
-}
-
-/// Whether a queued call is still its caller's to take back. Whoever takes it first has it.
-#[derive(Default)]
-struct Turn(AtomicBool);
-
-impl Turn {
-    fn take(&self) -> bool {
-        !self.0.swap(true, Ordering::AcqRel)
-    }
 }
 
 impl<C: LaneCall> Lane<C> {
@@ -151,13 +136,13 @@ impl<C: LaneCall> Lane<C> {
         &self,
         call: impl FnOnce(oneshot::Sender<T>) -> C,
     ) -> Result<T, LaneError> {
-        let (reply, mut outcome) = oneshot::channel();
-        let turn = Arc::new(Turn::default());
-        self.shared.push(Waiting { call: call(reply), turn: Arc::clone(&turn) })?;
+        let (reply, outcome) = oneshot::channel();
+        let mut outcome = gathered(outcome);
+        let ticket = self.shared.push(call(reply))?;
         let in_time = tokio::time::timeout(self.wait, &mut outcome).await;
         let outcome = match in_time {
             Ok(outcome) => outcome,
-            Err(_) if turn.take() => return Err(LaneError::Late),
+            Err(_) if self.shared.take_back(ticket).is_some() => return Err(LaneError::Late),
             Err(_) => outcome.await,
         };
         outcome.map_err(|_gone| LaneError::Panicked)
@@ -217,7 +202,7 @@ impl<C> Shared<C> {
 
     /// The next batch and its kind, as soon as one may begin, for a thread that has ended one of this
     /// kind or is new and idle; `None` when the lane has ended.
-    fn next(&self, place: usize, ended: Option<usize>) -> Option<(Vec<Waiting<C>>, usize)> {
+    fn next(&self, place: usize, ended: Option<usize>) -> Option<(Vec<C>, usize)> {
         let wake = self.wakes.get(place)?;
         let mut state = self.lock();
         ended.inspect(|kind| state.queue.end(*kind));
@@ -242,7 +227,7 @@ impl<C> Shared<C> {
 }
 
 impl<C: LaneCall> Shared<C> {
-    fn push(&self, waiting: Waiting<C>) -> Result<(), LaneError> {
+    fn push(&self, call: C) -> Result<Ticket, LaneError> {
         let mut state = self.lock();
         if state.is_closed {
             return Err(LaneError::Closed);
@@ -250,9 +235,14 @@ impl<C: LaneCall> Shared<C> {
         if state.queue.len() >= self.capacity {
             return Err(LaneError::Full);
         }
-        state.queue.push(waiting.call.kind(), waiting);
+        let ticket = state.queue.push(call.kind(), call);
         self.wake_one(state);
-        Ok(())
+        Ok(ticket)
+    }
+
+    /// A call whose turn has not come, to which it will not come then.
+    fn take_back(&self, ticket: Ticket) -> Option<C> {
+        self.lock().queue.take_back(ticket)
     }
 }
 
@@ -268,11 +258,7 @@ impl<B: Batches> Thread<B> {
     fn work(mut self) {
         let mut ended = None;
         while let Some((batch, kind)) = self.shared.next(self.place, ended) {
-            let batch = batch.into_iter().filter(|waiting| waiting.turn.take());
-            let batch: Vec<_> = batch.map(|waiting| waiting.call).collect();
-            if !batch.is_empty() {
-                self.run(batch);
-            }
+            self.run(batch);
             ended = Some(kind);
         }
     }

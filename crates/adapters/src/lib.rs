@@ -23,6 +23,7 @@ pub mod sqlite;
 mod store;
 pub mod system;
 pub mod tls;
+mod wakes;
 
 pub use store::options::LaneOptions;
 pub use store::{MeasuredRepository, PoolUse, Pooled, StoreOptions, Upkeep};

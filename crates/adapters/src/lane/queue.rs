@@ -11,6 +11,13 @@ pub struct Queue<C> {
     batch: usize,
 }
 
+/// A call's place in the order of arrival.
+#[derive(Debug, Clone, Copy)]
+pub struct Ticket {
+    kind: usize,
+    arrived: u64,
+}
+
 #[derive(Debug)]
 struct Kind<C> {
     /// Each with its place in the order of arrival.
@@ -33,13 +40,24 @@ impl<C> Queue<C> {
     }
 
     /// Adds a call behind the others of its kind; a kind that there is not is the last.
-    pub fn push(&mut self, kind: usize, call: C) {
-        let last = self.kinds.len().saturating_sub(1);
-        if let Some(kind) = self.kinds.get_mut(kind.min(last)) {
+    pub fn push(&mut self, kind: usize, call: C) -> Ticket {
+        let kind = kind.min(self.kinds.len().saturating_sub(1));
+        let ticket = Ticket { kind, arrived: self.arrived };
+        if let Some(kind) = self.kinds.get_mut(kind) {
             kind.waiting.push_back((self.arrived, call));
             self.arrived += 1;
             self.waiting += 1;
         }
+        ticket
+    }
+
+    /// The call, which waits no longer, if it did so far.
+    pub fn take_back(&mut self, ticket: Ticket) -> Option<C> {
+        let waiting = &mut self.kinds.get_mut(ticket.kind)?.waiting;
+        let place = waiting.binary_search_by_key(&ticket.arrived, |(arrived, _)| *arrived).ok()?;
+        let (_, call) = waiting.remove(place)?;
+        self.waiting -= 1;
+        Some(call)
     }
 
     /// The kind of the next batch, if one may begin now: one of which nothing is under way or a whole
@@ -75,7 +93,9 @@ mod tests {
     /// Two kinds: the first below 100, the second from there.
     fn queue(calls: impl IntoIterator<Item = u32>) -> Queue<u32> {
         let mut queue = Queue::new(2, 8);
-        calls.into_iter().for_each(|call| queue.push(usize::from(call >= 100), call));
+        for call in calls {
+            queue.push(usize::from(call >= 100), call);
+        }
         queue
     }
 
@@ -111,9 +131,13 @@ mod tests {
     fn a_whole_batch_begins_beside_one_of_its_kind() {
         let mut queue = queue(1..=5);
         assert_eq!(begin(&mut queue), Some((0, vec![1, 2, 3, 4, 5])));
-        (6..=12).for_each(|call| queue.push(0, call));
+        for call in 6..=12 {
+            queue.push(0, call);
+        }
         assert_eq!(begin(&mut queue), None, "seven are not a whole batch");
-        (13..=15).for_each(|call| queue.push(0, call));
+        for call in 13..=15 {
+            queue.push(0, call);
+        }
         assert_eq!(begin(&mut queue), Some((0, (6..=13).collect())), "no more than it may hold");
         assert_eq!(queue.len(), 2);
         queue.end(0);
@@ -123,9 +147,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_back_is_in_no_batch_and_what_has_begun_is_not_taken_back() {
+        let mut queue = queue([1, 101, 2]);
+        let (third, other) = (queue.push(0, 3), queue.push(1, 102));
+        queue.push(0, 4);
+        assert_eq!(queue.take_back(third), Some(3));
+        assert_eq!(queue.take_back(third), None, "once");
+        assert_eq!(queue.len(), 5);
+        assert_eq!(begin(&mut queue), Some((0, vec![1, 2, 4])));
+        assert_eq!(begin(&mut queue), Some((1, vec![101, 102])));
+        assert_eq!(queue.take_back(other), None);
+        assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
     fn of_a_single_kind_all_calls_share_batches_in_the_order_of_arrival() {
         let mut queue = Queue::new(1, 8);
-        [(1, 101), (0, 1), (2, 201)].into_iter().for_each(|(kind, call)| queue.push(kind, call));
+        for (kind, call) in [(1, 101), (0, 1), (2, 201)] {
+            queue.push(kind, call);
+        }
         assert_eq!(begin(&mut queue), Some((0, vec![101, 1, 201])));
     }
 }

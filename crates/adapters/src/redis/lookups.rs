@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::RedisLink;
+use crate::wakes::gathered;
 
 /// Looks that wait for their question; more are not made.
 const QUEUE: usize = 4_096;
@@ -47,7 +48,7 @@ impl Lookups {
         }
         let (reply, found) = oneshot::channel();
         self.queue.try_send(Look { key, reply, asked_at: Instant::now() }).ok()?;
-        found.await.ok()
+        gathered(found).await.ok()
     }
 }
 
