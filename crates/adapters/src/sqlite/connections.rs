@@ -6,24 +6,18 @@ use std::time::Duration;
 use deadpool_diesel::sqlite::{Manager, Pool};
 use deadpool_diesel::{ManagerConfig, Runtime};
 use diesel::Connection;
-use diesel::connection::SimpleConnection;
 use diesel::sqlite::SqliteConnection;
 use payonce_domain::ports::{BoxedError, RepositoryError, Settle, Settled, Tell};
 
-use super::settling;
 use super::writer::{Queued, SqliteBatches, Write};
+use super::{session, settling};
 use crate::lane::Lane;
 use crate::measurements::Measurements;
 use crate::store::PoolUse;
 use crate::store::StoreOptions;
 use crate::store::connections::Connections;
 use crate::store::error::StoreError;
-use crate::store::pool::{run_again_when_transient, session};
-
-/// Write-ahead log; a commit returns once it is on disk; a writer of another process is waited
-/// for.
-pub const SESSION: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
-     PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
+use crate::store::pool::{run_again_when_transient, session as set_up_by};
 
 /// Connections to one SQLite file.
 ///
@@ -59,7 +53,7 @@ impl Connections for SqliteConnections {
             .create_timeout(Some(Duration::from_secs(6)))
             .recycle_timeout(Some(Duration::from_secs(2)))
             .runtime(Runtime::Tokio1)
-            .post_create(session(|conn: &mut SqliteConnection| conn.batch_execute(SESSION)))
+            .post_create(set_up_by(session::begin))
             .build()?;
         let batches = SqliteBatches::new(path.clone())?;
         let writer = Lane::start(&options.lane, options.pool_wait, measurements, [batches])?;
@@ -95,7 +89,7 @@ impl Connections for SqliteConnections {
         let path = self.path.clone();
         let on_own_connection = move || {
             let mut conn = SqliteConnection::establish(&path)?;
-            conn.batch_execute(SESSION)?;
+            session::begin(&mut conn)?;
             work(&mut conn)
         };
         tokio::task::spawn_blocking(on_own_connection).await?

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod connections;
+mod session;
 mod settling;
 mod statements;
 mod writer;

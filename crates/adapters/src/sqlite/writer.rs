@@ -11,7 +11,7 @@ use payonce_domain::ports::RepositoryError;
 use tokio::sync::oneshot;
 
 use super::checkpoints::Checkpoints;
-use super::connections::SESSION;
+use super::session;
 use crate::lane::{Batches, LaneCall};
 use crate::store::error::StoreError;
 
@@ -82,7 +82,7 @@ impl SqliteBatches {
     fn connect(&mut self) -> Result<(), StoreError> {
         if self.connection.is_none() {
             let mut conn = SqliteConnection::establish(&self.path)?;
-            conn.batch_execute(SESSION)?;
+            session::begin(&mut conn)?;
             conn.batch_execute(WRITER)?;
             self.connection = Some(conn);
         }
