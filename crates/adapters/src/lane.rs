@@ -5,7 +5,7 @@
 //! of different kinds are written beside each other, since they do not ask for the same rows; of one kind,
 //! two batches are written at a time only where a whole one waits; else batches grow instead of getting
 //! in each other's way. A single thread writes all kinds together. What a batch does is its store's to
-//! say; what becomes of each call is told to its caller once the batch has committed, never before.
+//! say; what becomes of a write is told to its caller once the batch has committed, never before.
 
 mod queue;
 
@@ -42,8 +42,8 @@ pub trait Batches: Send + 'static {
     /// A call and the way back to its caller.
     type Call: LaneCall;
 
-    /// Runs the calls, and then replies to each. The next batch of their kind begins when this one
-    /// has ended.
+    /// Runs the calls, and replies to each: to a write once it has committed. The next batch of their
+    /// kind begins when this one has ended.
     fn run(&mut self, calls: Vec<Self::Call>);
 }
 

@@ -15,7 +15,7 @@ use payonce_domain::ports::{
 use url::Url;
 
 use super::lane::{
-    Announcing, Call, Opening, OpeningEnd, PostgresBatches, Queued, Repeats, Reply, SettledAt,
+    Announcing, Call, Look, Opening, OpeningEnd, PostgresBatches, Queued, Repeats, Reply, SettledAt,
 };
 use super::notifications;
 use super::pooler::hands_sessions_around;
@@ -93,10 +93,10 @@ impl Connections for PostgresConnections {
         record: &RecordId,
         fingerprint: &Fingerprint,
     ) -> Result<Option<SettledAnswer>, RepositoryError> {
-        let call = Box::new(record.clone());
-        let Reply { end, .. } = self.lane.call(|reply| Call::Look(Queued { call, reply })).await?;
+        let id = Box::new(record.clone());
         // Where the batch failed, opening tells what there is.
-        let found = end.flatten().and_then(|known| known.answer());
+        let known = self.lane.call(|reply| Call::Look(Look { id, reply })).await?;
+        let found = known.and_then(|known| known.answer());
         Ok(found.and_then(|found| found.replay(fingerprint)))
     }
 

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::calls::{Announcing, Opening};
 use super::ingested::InsertTransactions;
+use super::looks::Looks;
 use super::records::{Found, KnownRecord, look_up};
 use super::repeats::Repeats;
 use super::rows::BEGINNING;
@@ -31,8 +32,6 @@ use crate::store::values::{SqlTime, SqlUuid};
 /// The calls of a batch.
 #[derive(Default)]
 pub struct Calls<'a> {
-    /// Keys to look for.
-    pub looks: Vec<&'a RecordId>,
     /// Payments to open.
     pub openings: Vec<&'a Opening>,
     /// Payments to settle.
@@ -55,8 +54,6 @@ pub struct SettledAt(pub OffsetDateTime);
 /// What became of them, each in its place; `None` is left to run alone.
 #[derive(Default)]
 pub struct Outcomes {
-    /// Of the keys to look for.
-    pub looks: Vec<Option<Found>>,
     /// Of the payments to open.
     pub openings: Vec<Option<OpeningEnd>>,
     /// Of the payments to settle.
@@ -75,11 +72,11 @@ impl Calls<'_> {
 /// Runs the calls, in the open transaction if they need one.
 pub fn run(
     conn: &mut PgConnection,
+    looks: &mut Looks,
     calls: &Calls<'_>,
     repeats: &Repeats,
 ) -> Result<Outcomes, StoreError> {
-    let looks = look_up(conn, &calls.looks)?;
-    repeats.looked(looks.len(), looks.iter().flatten().count());
+    looks.run(conn)?;
     let mut writes = Writes::default();
     let is_settling = settle(&calls.settlings, &mut writes);
     open(&calls.openings, &mut writes);
@@ -88,7 +85,13 @@ pub fn run(
     let known = calls.openings.iter().filter(|opening| !written.opened(opening));
     let known: Vec<_> = known.map(|opening| &opening.call.record).collect();
     repeats.opened(calls.openings.len(), known.len());
-    let mut found = look_up(conn, &known)?.into_iter();
+    let mut found: Vec<Found> = std::iter::repeat_with(|| None).take(known.len()).collect();
+    look_up(conn, &known, |place, known| {
+        if let Some(found) = found.get_mut(place) {
+            *found = Some(known);
+        }
+    })?;
+    let mut found = found.into_iter();
     let end = |opening: &&Opening| match written.opened(opening) {
         true => Some(OpeningEnd::Inserted(written.now)),
         false => found.next().flatten().map(OpeningEnd::Known),
@@ -98,7 +101,7 @@ pub fn run(
     let settlings = settlings
         .map(|(settling, is)| (is && written.settled(settling)).then_some(SettledAt(written.now)))
         .collect();
-    Ok(Outcomes { looks: looks.into_iter().map(Some).collect(), openings, settlings, announced })
+    Ok(Outcomes { openings, settlings, announced })
 }
 
 /// Account, key space and key.

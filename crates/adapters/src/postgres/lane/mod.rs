@@ -8,6 +8,7 @@
 mod batch;
 mod calls;
 mod ingested;
+mod looks;
 mod openings;
 mod records;
 mod repeats;
@@ -19,14 +20,14 @@ use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::{Connection, RunQueryDsl};
 use metrics::{Counter, counter, describe_counter};
-use payonce_domain::idempotency::RecordId;
 use payonce_domain::ports::{Ingested, Settle};
 use tokio::sync::oneshot;
 
 use self::batch::{Calls, Outcomes};
 pub use self::batch::{OpeningEnd, SettledAt};
 pub use self::calls::{Announcing, Opening};
-use self::records::Found;
+pub use self::looks::Look;
+use self::looks::Looks;
 pub use self::repeats::Repeats;
 use super::session::Session;
 use crate::lane::{Batches, LaneCall};
@@ -66,7 +67,7 @@ pub struct Reply<I, O> {
 /// The calls that share transactions.
 pub enum Call {
     /// Looks for a key.
-    Look(Queued<RecordId, Found>),
+    Look(Look),
     /// Opens a payment.
     Open(Queued<Opening, OpeningEnd>),
     /// Settles one.
@@ -126,7 +127,7 @@ impl PostgresBatches {
     }
 
     /// Runs the calls in one transaction; `None` when nothing is known of any.
-    fn commit(&mut self, calls: &Calls<'_>) -> Option<Outcomes> {
+    fn commit(&mut self, looks: &mut Looks, calls: &Calls<'_>) -> Option<Outcomes> {
         let mut conn = match self.connection.take().map_or_else(|| self.connect(), Ok) {
             Ok(conn) => conn,
             Err(error) => {
@@ -134,7 +135,7 @@ impl PostgresBatches {
                 return None;
             }
         };
-        let run = |conn: &mut PgConnection| batch::run(conn, calls, &self.repeats);
+        let run = |conn: &mut PgConnection| batch::run(conn, looks, calls, &self.repeats);
         let done = match calls.is_one_statement() {
             true => self.session.run(&mut conn, run),
             false => self.session.transaction(&mut conn, run),
@@ -164,26 +165,22 @@ impl Batches for PostgresBatches {
 
     fn run(&mut self, calls: Vec<Call>) {
         let (mut openings, mut settlings, mut announced) = (Vec::new(), Vec::new(), Vec::new());
-        let mut looks = Vec::new();
+        let mut looks = Looks::default();
         for call in calls {
             match call {
                 Call::Open(queued) => openings.push(queued),
                 Call::Settle(queued) => settlings.push(queued),
                 Call::Ingest(queued) => announced.push(queued),
-                Call::Look(queued) => looks.push(queued),
+                Call::Look(look) => looks.push(look),
             }
         }
         let calls = Calls {
-            looks: looks.iter().map(|queued| &*queued.call).collect(),
             openings: openings.iter().map(|queued| &*queued.call).collect(),
             settlings: settlings.iter().map(|queued| &*queued.call).collect(),
             announced: announced.iter().map(|queued| &*queued.call).collect(),
         };
-        let outcomes = self.commit(&calls).unwrap_or_else(|| {
-            self.repeats.looked(calls.looks.len(), 0);
-            Outcomes::default()
-        });
-        reply(looks, outcomes.looks);
+        let outcomes = self.commit(&mut looks, &calls).unwrap_or_default();
+        looks.end(&self.repeats);
         let alone = reply(openings, outcomes.openings)
             + reply(settlings, outcomes.settlings)
             + reply(announced, outcomes.announced);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use diesel::connection::DefaultLoadingMode;
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -71,15 +72,14 @@ impl KnownRecord {
 /// What a look found.
 pub type Found = Option<Box<KnownRecord>>;
 
-/// The clock and the records of these keys, of which there may be several alike, each in its place.
-pub fn look_up(conn: &mut PgConnection, wanted: &[&RecordId]) -> QueryResult<Vec<Found>> {
-    let mut found: Vec<Found> = std::iter::repeat_with(|| None).take(wanted.len()).collect();
-    let Some(first) = wanted.first() else { return Ok(found) };
-    let mut note = |place: usize, known| {
-        if let Some(found) = found.get_mut(place) {
-            *found = Some(Box::new(known));
-        }
-    };
+/// Looks for the records of these keys, of which there may be several alike, and tells of each that is there, by
+/// the place of its key, as soon as it is read.
+pub fn look_up(
+    conn: &mut PgConnection,
+    wanted: &[&RecordId],
+    mut tell: impl FnMut(usize, Box<KnownRecord>),
+) -> QueryResult<()> {
+    let Some(first) = wanted.first() else { return Ok(()) };
     let is_alike = |one: &&RecordId| one.account == first.account && one.space == first.space;
     if wanted.iter().all(is_alike) {
         let mut places = HashMap::<&str, Vec<usize>>::with_capacity(wanted.len());
@@ -87,19 +87,23 @@ pub fn look_up(conn: &mut PgConnection, wanted: &[&RecordId]) -> QueryResult<Vec
             places.entry(id.key.as_str()).or_default().push(place);
         }
         let read = ReadOfOne { of: first, keys: places.keys().copied().collect() };
-        for (key, known) in read.load::<(String, KnownRecord)>(conn)? {
+        for row in read.load_iter::<(String, KnownRecord), DefaultLoadingMode>(conn)? {
+            let (key, known) = row?;
             let places = places.get(key.as_str()).and_then(|places| places.split_last());
             if let Some((last, others)) = places {
-                others.iter().for_each(|place| note(*place, known.clone()));
-                note(*last, known);
+                others.iter().for_each(|place| tell(*place, Box::new(known.clone())));
+                tell(*last, Box::new(known));
             }
         }
     } else {
-        for (place, known) in ReadOfMany::of(wanted).load::<(i32, KnownRecord)>(conn)? {
-            note(usize::try_from(place).unwrap_or(usize::MAX), known);
+        for row in
+            ReadOfMany::of(wanted).load_iter::<(i32, KnownRecord), DefaultLoadingMode>(conn)?
+        {
+            let (place, known) = row?;
+            tell(usize::try_from(place).unwrap_or(usize::MAX), Box::new(known));
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Keys of one account and key space, for which the index is read without a join.
