@@ -65,11 +65,11 @@ impl Ledger {
 
     fn enter(&self, key: GatewayKey, entry: LedgerEntry) -> serde_json::Result<Entered> {
         let kept = Kept::of(&entry)?;
-        let known = match self.books().enter(key, kept, &entry) {
-            None => return Ok(Entered { entry, is_new: true }),
-            Some(known) => known,
-        };
-        Ok(Entered { entry: known.entry()?, is_new: false })
+        let known = self.books().enter(key, kept, &entry);
+        Ok(match known {
+            None => Entered { entry, is_new: true },
+            Some(known) => Entered { entry: known.entry()?, is_new: false },
+        })
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {

@@ -26,7 +26,7 @@ use crate::store::PoolUse;
 use crate::store::StoreOptions;
 use crate::store::connections::Connections;
 use crate::store::error::StoreError;
-use crate::store::pool::{run_again_when_transient, session as set_up_by};
+use crate::store::pool::{run_again_when_transient, set_up_by};
 use crate::store::settled_row::settled;
 use crate::store::transaction_queue;
 use crate::store::transactions;

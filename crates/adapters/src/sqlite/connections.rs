@@ -17,7 +17,7 @@ use crate::store::PoolUse;
 use crate::store::StoreOptions;
 use crate::store::connections::Connections;
 use crate::store::error::StoreError;
-use crate::store::pool::{run_again_when_transient, session as set_up_by};
+use crate::store::pool::{run_again_when_transient, set_up_by};
 
 /// Connections to one SQLite file.
 ///

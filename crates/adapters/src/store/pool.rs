@@ -11,7 +11,7 @@ use payonce_domain::ports::RepositoryError;
 use super::error::StoreError;
 
 /// Sets up every new connection.
-pub fn session<C>(
+pub fn set_up_by<C>(
     set_up: impl Fn(&mut C) -> QueryResult<()> + Clone + Send + Sync + 'static,
 ) -> Hook<Manager<C>>
 where

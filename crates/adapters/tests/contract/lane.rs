@@ -176,6 +176,31 @@ pub async fn what_is_not_settled_or_has_expired_is_found_by_no_look(database: Ar
     }
 }
 
+/// On a single connection, where all kinds share batches.
+pub async fn writes_that_fail_take_no_answer_from_whoever_looks(database: Arc<Database>) {
+    let lane = LaneOptions { connections: 1, batch: 64, queue: 4096 };
+    let store = database.store_with(StoreOptions { lane, ..OPTIONS }).await;
+    let owned = own_at_once(&store, 20).await;
+    race(owned.iter().map(|one| store.settling(settle(one, "{}")))).await;
+    let fingerprint = open("k").request.fingerprint().clone();
+    for round in 0..5 {
+        let twin = |place: usize| OpenPayment {
+            candidate: owned[place].payment.id,
+            ..open(&format!("twin-{round}-{place}"))
+        };
+        type Both = (Option<SettledAnswer>, Result<Opened, RepositoryError>);
+        let both = (0..20).map(|place| -> Call<Both> {
+            let look = looking(&store, &record(&format!("k{place}")), &fingerprint);
+            let fails = trying(&store, twin(place));
+            Box::pin(async move { tokio::join!(look, fails) })
+        });
+        for (found, failed) in race(both).await {
+            assert!(found.is_some(), "it is stored");
+            assert!(matches!(failed, Err(RepositoryError::Inconsistent { .. })), "{failed:?}");
+        }
+    }
+}
+
 /// SQLite leaves them to opening.
 pub async fn repeats_are_expected_behind_one_until_new_keys_come(database: Arc<Database>) {
     let store = database.store().await;

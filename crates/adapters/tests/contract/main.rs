@@ -185,6 +185,7 @@ payonce_testing::promises! {
         repeats_and_new_keys_that_come_together_each_get_what_is_theirs,
         looks_that_come_together_each_find_what_is_theirs,
         what_is_not_settled_or_has_expired_is_found_by_no_look,
+        writes_that_fail_take_no_answer_from_whoever_looks,
         repeats_are_expected_behind_one_until_new_keys_come,
     }
     migrations {

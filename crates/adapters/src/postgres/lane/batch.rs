@@ -85,7 +85,7 @@ pub fn run(
     let known = calls.openings.iter().filter(|opening| !written.opened(opening));
     let known: Vec<_> = known.map(|opening| &opening.call.record).collect();
     repeats.opened(calls.openings.len(), known.len());
-    let mut found: Vec<Found> = std::iter::repeat_with(|| None).take(known.len()).collect();
+    let mut found: Vec<Found> = vec![None; known.len()];
     look_up(conn, &known, |place, known| {
         if let Some(found) = found.get_mut(place) {
             *found = Some(known);

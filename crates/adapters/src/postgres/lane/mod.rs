@@ -126,7 +126,7 @@ impl PostgresBatches {
         Ok(conn)
     }
 
-    /// Runs the calls in one transaction; `None` when nothing is known of any.
+    /// Runs the looks, and the other calls in one transaction; `None` when nothing is known of any of those.
     fn commit(&mut self, looks: &mut Looks, calls: &Calls<'_>) -> Option<Outcomes> {
         let mut conn = match self.connection.take().map_or_else(|| self.connect(), Ok) {
             Ok(conn) => conn,
